@@ -1,0 +1,35 @@
+# Bare `make` lists the targets. The work is done in scripts/, which can be called without make too.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help run fresh build test test-postman lint fmt bench clean-data
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build, load the real data into data/feed-me.db if it is not there yet, serve on 127.0.0.1:5000
+	@scripts/run
+
+fresh: ## the same with a new database: what is in data/feed-me.db is lost (also: FRESH=1 make run)
+	@FRESH=1 scripts/run
+
+build: ## the release binary, target/release/feed-me
+	cargo build --release --bin feed-me
+
+test: ## every test, on SQLite, in memory and on a throw-away PostgreSQL (or FEEDME_TEST_POSTGRES_URL)
+	@scripts/test
+
+test-postman: ## the Postman collection alone
+	@scripts/test-postman
+
+lint: ## format, clippy, documentation, shell scripts, licences: no warning is let through
+	@scripts/lint
+
+fmt: ## format the Rust code
+	cargo fmt --all
+
+bench: ## the benchmarks of crates/*/benches
+	FEEDME_TEST_POSTGRES_DURABLE=1 scripts/with-postgres cargo bench --workspace --all-features --benches
+
+clean-data: ## remove data/feed-me.db
+	rm -f data/feed-me.db data/feed-me.db-wal data/feed-me.db-shm data/feed-me.loading.db*

@@ -1,0 +1,6 @@
+//! What stands behind feed-me's ports.
+//!
+//! One module for each way to keep the promise. Adapters hold no rules: what a write means is decided by the domain,
+//! and the conformance suite that the domain ships runs on every one of them.
+
+pub mod system;

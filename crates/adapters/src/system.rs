@@ -1,0 +1,32 @@
+//! The system's clock and randomness.
+
+use feed_me_domain::{
+    Timestamp,
+    ports::{Clock, IdGenerator},
+};
+
+/// The clock of this machine, cut to microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
+    fn now(&self) -> Timestamp {
+        // A clock outside the years 1 to 9999 counts as 1970.
+        Timestamp::from_datetime(chrono::Utc::now()).unwrap_or(Timestamp::EPOCH)
+    }
+}
+
+/// Random bits of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemIds;
+
+impl IdGenerator for SystemIds {
+    fn random(&self) -> u64 {
+        getrandom::u64().unwrap_or_else(|error| {
+            // Without a source of randomness ids are still unique by their instants; they can only be guessed.
+            tracing::error!(%error, "the operating system gives no random bits");
+            0
+        })
+    }
+}

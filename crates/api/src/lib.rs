@@ -1,0 +1,4 @@
+//! feed-me over HTTP.
+
+pub mod services;
+pub mod settings;

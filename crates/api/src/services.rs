@@ -1,0 +1,52 @@
+//! The services behind the routes, as handlers receive them.
+
+use std::sync::Arc;
+
+use feed_me_domain::{
+    CursorCodec,
+    ports::{Clock, IdempotencyStore, Stores},
+    services::{
+        ActivityService, DevelopmentService, FeedService, FollowService, RelationService, UserService,
+    },
+};
+
+/// Every service, wired to one set of stores. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// Users.
+    pub users: Arc<UserService>,
+    /// Activities.
+    pub activities: Arc<ActivityService>,
+    /// Follows.
+    pub follows: Arc<FollowService>,
+    /// Blocks and mutes.
+    pub relations: Arc<RelationService>,
+    /// Feeds.
+    pub feeds: Arc<FeedService>,
+    /// The routes for development, and readiness.
+    pub development: Arc<DevelopmentService>,
+    /// Keys of requests that may be sent again.
+    pub idempotency: Arc<dyn IdempotencyStore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Services {
+    /// Wires the services to `stores`.
+    pub fn new(stores: &Stores, clock: &Arc<dyn Clock>, cursors: &CursorCodec) -> Self {
+        Self {
+            users: Arc::new(UserService::new(stores.users.clone(), cursors.clone())),
+            activities: Arc::new(ActivityService::new(
+                stores.activities.clone(),
+                stores.users.clone(),
+                clock.clone(),
+            )),
+            follows: Arc::new(FollowService::new(stores.follows.clone(), clock.clone(), cursors.clone())),
+            relations: Arc::new(RelationService::new(stores.relations.clone(), cursors.clone())),
+            feeds: Arc::new(FeedService::new(stores.feeds.clone(), cursors.clone())),
+            development: Arc::new(DevelopmentService::new(stores.development.clone())),
+            idempotency: stores.idempotency.clone(),
+            clock: clock.clone(),
+        }
+    }
+}

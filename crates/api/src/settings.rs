@@ -1,0 +1,102 @@
+//! Settings: what they are. Where they come from is in [`load`](crate::settings::load).
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which defaults apply: `development`, `production`, or a file of one's own in `config/`.
+    pub profile: String,
+    /// The routes for development.
+    pub dev_endpoints: bool,
+    /// How to listen.
+    pub server: ServerSettings,
+    /// Where the data are.
+    pub database: DatabaseSettings,
+    /// Feeds.
+    pub feed: FeedSettings,
+    /// Logs.
+    pub log: LogSettings,
+    /// Who may call.
+    pub auth: AuthSettings,
+    /// The log of changes.
+    pub events: EventSettings,
+}
+
+/// How to listen.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// Address and port.
+    pub listen: std::net::SocketAddr,
+    /// Scheme and host of absolute URLs; the request's own where there is none.
+    pub public_url: Option<String>,
+    /// Proxies whose forwarded headers are believed: addresses or networks (CIDR).
+    pub trusted_proxies: Vec<String>,
+    /// Origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    /// How many workers answer; as many as cores where it is 0.
+    pub workers: usize,
+    /// How long a stop waits for requests under way, in seconds.
+    pub shutdown_timeout_s: u64,
+    /// How long a client may take to send its headers, in milliseconds.
+    pub header_timeout_ms: u64,
+}
+
+/// Where the data are.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// `sqlite://relative/path`, `sqlite:///absolute/path` or `postgres://…`.
+    pub url: String,
+    /// The most connections.
+    pub pool_size: u32,
+    /// The longest wait for a connection, in milliseconds.
+    pub acquire_timeout_ms: u64,
+}
+
+/// Feeds.
+#[derive(Clone, Debug)]
+pub struct FeedSettings {
+    /// The size of a numbered page of the classic routes.
+    pub page_size: usize,
+    /// The key that authenticates cursors; kept in the database where there is none.
+    pub cursor_key: Option<String>,
+}
+
+/// Logs.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// `pretty` or `json`.
+    pub format: LogFormat,
+    /// What is logged: a `tracing` filter such as `info` or `feed_me_api=debug,info`.
+    pub filter: String,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+/// Who may call.
+#[derive(Clone, Debug)]
+pub struct AuthSettings {
+    /// `off`: everybody.
+    pub mode: AuthMode,
+    /// Lets a server without authentication listen on an address other than loopback.
+    pub allow_open: bool,
+}
+
+/// How callers are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// Not at all.
+    Off,
+}
+
+/// The log of changes.
+#[derive(Clone, Debug)]
+pub struct EventSettings {
+    /// How long events are kept, in hours.
+    pub retention_hours: u64,
+}

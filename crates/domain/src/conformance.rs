@@ -1,0 +1,1 @@
+//! The suite that proves an implementation of the ports.

@@ -1,0 +1,119 @@
+//! Feeds: which activities, in which order.
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    activity::Activity,
+    cursor::Listing,
+    id::{ActivityId, UserId},
+    page::{Placed, Span},
+    text::{Username, Verb},
+    time::Timestamp,
+};
+
+/// The place of an activity in every feed: newest `published` first, then the greatest id. Greater positions come
+/// first. As an id is there once, the order is total.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position {
+    /// When it was published.
+    pub published: Timestamp,
+    /// Which it is.
+    pub id: ActivityId,
+}
+
+impl Placed for Activity {
+    type Place = Position;
+    fn place(&self) -> Position {
+        self.position()
+    }
+}
+
+/// The three feeds of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FeedKind {
+    /// What the user posted.
+    Own,
+    /// What those posted whom the user follows: inside the windows of the follows, without those muted.
+    Friends,
+    /// What has the user as its target, without the activities of those whom a block, either way, stands between.
+    Mentions,
+}
+
+impl FeedKind {
+    /// The listing that cursors of this feed name.
+    pub fn listing(self) -> Listing {
+        match self {
+            Self::Own => Listing::Own,
+            Self::Friends => Listing::Friends,
+            Self::Mentions => Listing::Mentions,
+        }
+    }
+}
+
+/// What of a feed is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FeedFilter {
+    verbs: Vec<Verb>,
+    include_self: bool,
+}
+
+impl FeedFilter {
+    /// Any of these verbs (all verbs, where there are none), and in a friends feed one's own activities too.
+    pub fn new(mut verbs: Vec<Verb>, include_self: bool) -> Self {
+        verbs.sort();
+        verbs.dedup();
+        Self { verbs, include_self }
+    }
+
+    /// The verbs asked for, each once, in order; empty for all.
+    pub fn verbs(&self) -> &[Verb] {
+        &self.verbs
+    }
+
+    /// Whether a friends feed shows the user's own activities too.
+    pub fn includes_self(&self) -> bool {
+        self.include_self
+    }
+
+    /// Whether an activity with this verb is wanted.
+    pub fn wants(&self, verb: &Verb) -> bool {
+        self.verbs.is_empty() || self.verbs.binary_search(verb).is_ok()
+    }
+
+    /// A short name of this filter for cursors: the same filter, the same name.
+    pub fn fingerprint(&self) -> [u8; 8] {
+        let mut hash = Sha256::new();
+        hash.update([u8::from(self.include_self)]);
+        for verb in &self.verbs {
+            hash.update(verb.as_str());
+            hash.update([0]);
+        }
+        let mut short = [0; 8];
+        short.copy_from_slice(&hash.finalize()[..8]);
+        short
+    }
+}
+
+/// What a store is asked for a page of a feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedQuery {
+    /// Which feed.
+    pub kind: FeedKind,
+    /// Whose.
+    pub owner: Username,
+    /// What of it.
+    pub filter: FeedFilter,
+    /// From where, which way, how many.
+    pub span: Span<Position>,
+    /// How many items to pass over first, by their keys alone; only the numbered pages of the classic routes do.
+    pub skip: u64,
+}
+
+/// What a store answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedSlice {
+    /// Whose feed it is; cursors carry this id, so that they outlive a rename.
+    pub owner: UserId,
+    /// At most `span.take` activities in walking order: newest first going forward, oldest first going backward.
+    pub activities: Vec<Activity>,
+}

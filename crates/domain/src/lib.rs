@@ -1,0 +1,57 @@
+//! The activity feed itself: values, rules, ports and services, with no I/O.
+//!
+//! Applications record who did what (`actor verb object target`), users follow each other and read feeds. This crate
+//! knows what that means and nothing else: no database, no web framework, no clock.
+//!
+//! * **Values** cannot hold a wrong value: [`Username`], [`Verb`], [`Object`], [`ExternalId`], [`Data`], [`Timestamp`],
+//!   [`PageLimit`]. Parsing is the only way in.
+//! * **Entities**: [`User`], [`Activity`], [`Follow`] with its windows ([`follow`]), [`Block`] and [`Mute`].
+//! * **Order and pages**: [`Position`] is the total order of every feed; [`page`](mod@page) cuts pages out of it, and
+//!   [`cursor`] writes where a walk stands so that a client can carry it.
+//! * **The sequence** ([`sequence`]): every write takes its turn, and its event the next position of one dense order.
+//! * **Ports** ([`ports`]) are what the domain needs from outside. Implement them to bring your own store.
+//! * **Services** ([`services`]) hold the steps and rules on top of the ports. Start reading there.
+//!
+//! Feature `mock` exports mockall mocks of every port. Feature `conformance` exports the suite that proves an
+//! implementation of the ports; `examples/own_store.rs` shows a team that runs it on its own store.
+
+pub mod activity;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod cursor;
+pub mod data;
+pub mod error;
+pub mod feed;
+pub mod follow;
+pub mod given;
+pub mod id;
+pub mod idempotency;
+pub mod page;
+pub mod ports;
+pub mod relation;
+pub mod sequence;
+pub mod services;
+pub mod text;
+pub mod time;
+pub mod transfer;
+pub mod user;
+
+pub use crate::{
+    activity::{Activity, ActivityDraft, ActivityPatch, ActivityTag, NewActivity, Precondition},
+    cursor::{Cursor, CursorCodec, InvalidCursor, Listing},
+    data::{Data, InvalidData},
+    error::{Error, Fault, Result, StoreError},
+    feed::{FeedFilter, FeedKind, FeedQuery, FeedSlice, Position},
+    follow::{
+        Follow, FollowFrom, FollowRequest, FollowSide, LinkPlace, ListedFollow, Relationship,
+        UnfollowRequest, Window,
+    },
+    given::Given,
+    id::{ActivityId, UserId, UserKey},
+    idempotency::{Attempt, KeyRefusal, Keyed, RequestKey, StoredAnswer, StoredKey},
+    page::{Boundary, Direction, PageLimit, Placed, Span},
+    relation::{Block, Mute, Relation, RelationKind},
+    text::{DisplayName, ExternalId, InvalidText, Object, Username, Verb},
+    time::{InvalidTimestamp, Timestamp},
+    user::{Erasure, PutUser, User, UserPatch},
+};

@@ -1,0 +1,18 @@
+use async_trait::async_trait;
+
+use crate::{
+    error::StoreError,
+    idempotency::{Attempt, RequestKey},
+    time::Timestamp,
+};
+
+/// Looks after stored answers. They are written by the write methods of the other ports.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait IdempotencyStore: Send + Sync {
+    /// What a request with this key meets now: an answer to repeat or a refusal; none where the way is free.
+    async fn check(&self, key: RequestKey) -> Result<Option<Attempt<()>>, StoreError>;
+
+    /// Forgets at most `take` keys that were used before an instant, and says how many went.
+    async fn sweep(&self, before: Timestamp, take: usize) -> Result<usize, StoreError>;
+}

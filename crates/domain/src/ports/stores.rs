@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use crate::ports::{
+    ActivityRepository, DevelopmentRepository, EventLog, FeedRepository, FollowRepository, IdempotencyStore,
+    RelationRepository, SecretRepository, TransferRepository, UserRepository,
+};
+
+/// Everything that keeps data, as the services take it. One store may stand behind all of it, or one behind each.
+#[derive(Clone)]
+pub struct Stores {
+    /// Keeps users.
+    pub users: Arc<dyn UserRepository>,
+    /// Keeps activities.
+    pub activities: Arc<dyn ActivityRepository>,
+    /// Keeps follows.
+    pub follows: Arc<dyn FollowRepository>,
+    /// Keeps blocks and mutes.
+    pub relations: Arc<dyn RelationRepository>,
+    /// Reads feeds.
+    pub feeds: Arc<dyn FeedRepository>,
+    /// Reads the log of changes.
+    pub events: Arc<dyn EventLog>,
+    /// Looks after stored answers.
+    pub idempotency: Arc<dyn IdempotencyStore>,
+    /// Keeps secrets.
+    pub secrets: Arc<dyn SecretRepository>,
+    /// Imports and exports.
+    pub transfer: Arc<dyn TransferRepository>,
+    /// Serves the routes for development.
+    pub development: Arc<dyn DevelopmentRepository>,
+}
+
+impl Stores {
+    /// One store behind all ports.
+    pub fn of<S>(store: Arc<S>) -> Self
+    where
+        S: UserRepository
+            + ActivityRepository
+            + FollowRepository
+            + RelationRepository
+            + FeedRepository
+            + EventLog
+            + IdempotencyStore
+            + SecretRepository
+            + TransferRepository
+            + DevelopmentRepository
+            + 'static,
+    {
+        Self {
+            users: store.clone(),
+            activities: store.clone(),
+            follows: store.clone(),
+            relations: store.clone(),
+            feeds: store.clone(),
+            events: store.clone(),
+            idempotency: store.clone(),
+            secrets: store.clone(),
+            transfer: store.clone(),
+            development: store,
+        }
+    }
+}

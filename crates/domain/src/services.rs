@@ -1,0 +1,17 @@
+//! Services: the steps and rules of feed-me on top of the ports.
+//!
+//! They hold `Arc<dyn Port>`, know neither HTTP nor SQL, and are what every surface calls: the classic routes, `/v1`,
+//! the command line, and applications that embed this crate.
+
+mod activities;
+mod development;
+mod feeds;
+mod follows;
+mod paging;
+mod relations;
+mod transfer;
+mod users;
+
+pub use self::{
+    activities::*, development::*, feeds::*, follows::*, paging::*, relations::*, transfer::*, users::*,
+};

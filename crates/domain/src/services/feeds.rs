@@ -1,0 +1,145 @@
+use std::sync::Arc;
+
+use crate::{
+    activity::Activity,
+    cursor::CursorCodec,
+    error::{Error, Result},
+    feed::{FeedFilter, FeedKind, FeedQuery},
+    follow::{Follow, Window},
+    id::ActivityId,
+    page::{Boundary, Direction, Span},
+    ports::{Explained, FeedRepository, VisibilityFacts},
+    services::paging::{Page, PageRequest, Walk},
+    text::Username,
+};
+
+/// Reading feeds.
+pub struct FeedService {
+    feeds: Arc<dyn FeedRepository>,
+    cursors: CursorCodec,
+}
+
+/// A page by number, as the classic routes have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberedPage {
+    /// The activities, newest first.
+    pub activities: Vec<Activity>,
+    /// Whether there is a page after this one.
+    pub has_next: bool,
+}
+
+/// Whether and why an activity is in a friends feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Explanation {
+    /// It is, because of this follow.
+    Follow(Follow),
+    /// It is, because this history was kept.
+    KeptHistory(Window),
+    /// It is not.
+    Hidden(HiddenReason),
+}
+
+/// Why an activity is not in a friends feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HiddenReason {
+    /// The viewer is its actor.
+    Own,
+    /// The viewer blocks the actor.
+    Blocked,
+    /// The actor blocks the viewer.
+    HiddenByAuthor,
+    /// The viewer mutes the actor.
+    Muted,
+    /// The viewer does not follow the actor.
+    NotFollowed,
+    /// It was published after the viewer unfollowed and kept the history.
+    Unfollowed,
+    /// It was published before what the follow, or the history kept, begins with.
+    BeforeFollowWindow,
+}
+
+impl FeedService {
+    /// A service on a store.
+    pub fn new(feeds: Arc<dyn FeedRepository>, cursors: CursorCodec) -> Self {
+        Self { feeds, cursors }
+    }
+
+    /// A page of a feed.
+    pub async fn page(
+        &self,
+        kind: FeedKind,
+        owner: &Username,
+        filter: FeedFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Activity>> {
+        let walk = Walk { codec: &self.cursors, listing: kind.listing(), filter: filter.fingerprint() };
+        let fetch = async |span| {
+            let query = FeedQuery { kind, owner: owner.clone(), filter: filter.clone(), span, skip: 0 };
+            Ok(self.feeds.page(&query).await?.map(|slice| (slice.owner.as_uuid(), slice.activities)))
+        };
+        walk.page(request, fetch).await?.ok_or_else(|| Error::UnknownUser(owner.clone()))
+    }
+
+    /// The page of a number (from 1) of a feed that is cut into pages of `size`.
+    pub async fn numbered_page(
+        &self,
+        kind: FeedKind,
+        owner: &Username,
+        number: u64,
+        size: usize,
+    ) -> Result<NumberedPage> {
+        let span = Span { boundary: Boundary::Top, direction: Direction::Forward, take: size + 1 };
+        let skip = number.saturating_sub(1).saturating_mul(size as u64);
+        let query = FeedQuery { kind, owner: owner.clone(), filter: FeedFilter::default(), span, skip };
+        let slice = self.feeds.page(&query).await?.ok_or_else(|| Error::UnknownUser(owner.clone()))?;
+        let mut activities = slice.activities;
+        let has_next = size < activities.len();
+        activities.truncate(size);
+        Ok(NumberedPage { activities, has_next })
+    }
+
+    /// Why an activity is, or is not, in a user's friends feed.
+    pub async fn explain(&self, viewer: &Username, activity: ActivityId) -> Result<Explanation> {
+        match self.feeds.explain(viewer, activity).await? {
+            Explained::UnknownViewer => Err(Error::UnknownUser(viewer.clone())),
+            Explained::UnknownActivity => Err(Error::UnknownActivity(activity)),
+            Explained::Facts(facts) => Ok(explain(*facts)),
+        }
+    }
+}
+
+/// The rule that the reading of friends feeds follows, told for one activity.
+pub fn explain(facts: VisibilityFacts) -> Explanation {
+    let published = facts.activity.published;
+    if facts.is_own {
+        return Explanation::Hidden(HiddenReason::Own);
+    }
+    if facts.blocks {
+        return Explanation::Hidden(HiddenReason::Blocked);
+    }
+    if facts.blocked_by {
+        return Explanation::Hidden(HiddenReason::HiddenByAuthor);
+    }
+    if facts.mutes {
+        return Explanation::Hidden(HiddenReason::Muted);
+    }
+    match facts.follow {
+        Some(follow) if follow.from.is_none_or(|from| from <= published) => {
+            return Explanation::Follow(follow);
+        }
+        _ => {}
+    }
+    if let Some(window) = facts.edge.kept.iter().find(|window| window.contains(published)) {
+        return Explanation::KeptHistory(*window);
+    }
+    let is_after_all_kept =
+        facts.edge.kept.iter().all(|window| window.until.is_some_and(|until| until < published));
+    let follows = facts.edge.current.is_some();
+    Explanation::Hidden(if !follows && facts.edge.kept.is_empty() {
+        HiddenReason::NotFollowed
+    } else if !follows && is_after_all_kept {
+        HiddenReason::Unfollowed
+    } else {
+        HiddenReason::BeforeFollowWindow
+    })
+}

@@ -1,0 +1,15 @@
+drop table webhook_deliveries;
+drop table webhooks;
+drop table notification_marks;
+drop table application_keys;
+drop table secrets;
+drop table idempotency_names;
+drop table idempotency;
+drop table events;
+drop table mutes;
+drop table blocks;
+drop table follow_windows;
+drop table follows;
+drop table activities;
+drop table users;
+drop table sequence;
