@@ -5,6 +5,7 @@
 
 mod activities;
 mod development;
+mod events;
 mod feeds;
 mod follows;
 mod paging;
@@ -13,5 +14,6 @@ mod transfer;
 mod users;
 
 pub use self::{
-    activities::*, development::*, feeds::*, follows::*, paging::*, relations::*, transfer::*, users::*,
+    activities::*, development::*, events::*, feeds::*, follows::*, paging::*, relations::*, transfer::*,
+    users::*,
 };
