@@ -91,7 +91,12 @@ impl Record {
             Self::Activity(activity) => not_ahead("/published", activity.published),
             Self::Follow(follow) => {
                 on_oneself("/followee", &follow.follower, &follow.followee)?;
-                follow.current.map_or(Ok(()), |current| not_ahead("/since", current.since))
+                if let Some(current) = follow.current {
+                    not_ahead("/since", current.since)?;
+                    current.from.map_or(Ok(()), |from| not_ahead("/from", from))?;
+                }
+                check_kept(&follow.kept)?;
+                follow.kept.iter().filter_map(|window| window.until).try_for_each(|at| not_ahead("/kept", at))
             }
             Self::Block(relation) | Self::Mute(relation) => {
                 on_oneself("/username", &relation.owner, &relation.other)?;
@@ -99,6 +104,25 @@ impl Record {
             }
         }
     }
+}
+
+/// Kept windows are closed spans, in order of time, none touching another: what [`united`](crate::follow::united) makes
+/// of former follows. Stores rely on it; of two that overlap, an activity in both would be shown twice.
+fn check_kept(kept: &[Window]) -> Result<(), Fault> {
+    let mut free_from = None;
+    for window in kept {
+        let Some(until) = window.until else {
+            return Err(Fault::new("/kept", "has a window without an end; only a present follow has none"));
+        };
+        if window.from.is_some_and(|from| until < from) {
+            return Err(Fault::new("/kept", format!("has a window that ends at {until}, before it begins")));
+        }
+        if free_from.is_some() && window.from <= free_from {
+            return Err(Fault::new("/kept", "has windows that overlap or are not in order of time"));
+        }
+        free_from = Some(until);
+    }
+    Ok(())
 }
 
 /// What became of one record of an imported batch.
