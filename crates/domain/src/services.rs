@@ -12,6 +12,9 @@ mod relations;
 mod transfer;
 mod users;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     activities::*, development::*, feeds::*, follows::*, paging::*, relations::*, transfer::*, users::*,
 };
