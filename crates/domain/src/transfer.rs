@@ -3,7 +3,7 @@
 use crate::{
     activity::{AHEAD_MAX_MICROS, Activity},
     error::Fault,
-    follow::Window,
+    follow::{Window, united},
     text::{DisplayName, Username},
     time::Timestamp,
 };
@@ -96,7 +96,8 @@ impl Record {
                     current.from.map_or(Ok(()), |from| not_ahead("/from", from))?;
                 }
                 check_kept(&follow.kept)?;
-                follow.kept.iter().filter_map(|window| window.until).try_for_each(|at| not_ahead("/kept", at))
+                let ends = follow.kept.iter().filter_map(|window| window.until).enumerate();
+                ends.map(|(index, at)| not_ahead(&format!("/kept/{index}/until"), at)).collect()
             }
             Self::Block(relation) | Self::Mute(relation) => {
                 on_oneself("/username", &relation.owner, &relation.other)?;
@@ -106,21 +107,30 @@ impl Record {
     }
 }
 
-/// Kept windows are closed spans, in order of time, none touching another: what [`united`](crate::follow::united) makes
-/// of former follows. Stores rely on it; of two that overlap, an activity in both would be shown twice.
+impl FollowRecord {
+    /// The same history in windows that lie apart, in order of time, as every store keeps them: of two that overlap, an
+    /// activity in both would be shown twice.
+    #[must_use]
+    pub fn tidied(self) -> Self {
+        Self { kept: united(self.kept), ..self }
+    }
+}
+
+/// Kept history is closed: only a present follow goes on without an end.
 fn check_kept(kept: &[Window]) -> Result<(), Fault> {
-    let mut free_from = None;
-    for window in kept {
+    for (index, window) in kept.iter().enumerate() {
         let Some(until) = window.until else {
-            return Err(Fault::new("/kept", "has a window without an end; only a present follow has none"));
+            return Err(Fault::new(
+                format!("/kept/{index}/until"),
+                "is required: history that is kept has an end",
+            ));
         };
         if window.from.is_some_and(|from| until < from) {
-            return Err(Fault::new("/kept", format!("has a window that ends at {until}, before it begins")));
+            return Err(Fault::new(
+                format!("/kept/{index}/until"),
+                format!("is {until}, before the window begins"),
+            ));
         }
-        if free_from.is_some() && window.from <= free_from {
-            return Err(Fault::new("/kept", "has windows that overlap or are not in order of time"));
-        }
-        free_from = Some(until);
     }
     Ok(())
 }

@@ -106,12 +106,9 @@ async fn what_no_store_may_hold_is_refused_with_its_place() {
         (follow("ivan", 1, None, vec![]), "/followee"),
         (follow("eric", late, None, vec![]), "/since"),
         (follow("eric", 1, Some(late), vec![]), "/from"),
-        (follow("eric", 1, None, vec![window(1, None)]), "/kept"),
-        (follow("eric", 1, None, vec![window(2, 1)]), "/kept"),
-        (follow("eric", 1, None, vec![window(1, 2), window(2, 3)]), "/kept"),
-        (follow("eric", 1, None, vec![window(3, 4), window(1, 2)]), "/kept"),
-        (follow("eric", 1, None, vec![window(1, 2), window(None, 3)]), "/kept"),
-        (follow("eric", 1, None, vec![window(1, late)]), "/kept"),
+        (follow("eric", 1, None, vec![window(1, None)]), "/kept/0/until"),
+        (follow("eric", 1, None, vec![window(2, 1)]), "/kept/0/until"),
+        (follow("eric", 1, None, vec![window(1, 2), window(5, late)]), "/kept/1/until"),
         (Record::Block(relation("ivan", 1)), "/username"),
         (Record::Mute(relation("ivan", 1)), "/username"),
         (Record::Block(relation("eric", late)), "/since"),
@@ -140,6 +137,19 @@ async fn what_an_export_writes_is_taken() {
         .return_once(move |_, _, _| Ok(vec![Imported::New; count]));
     let outcomes = service(store, OnBadRecord::Stop).import(records).await;
     assert_eq!(outcomes, Ok(vec![Imported::New; count]));
+}
+
+#[tokio::test]
+async fn kept_windows_reach_the_store_apart_and_in_order() {
+    let sent = vec![window(6, 8), window(1, 3), window(2, 4), window(7, 7)];
+    let stored = follow("eric", 1, None, vec![window(1, 4), window(6, 8)]);
+    let mut store = MockTransferRepository::new();
+    store
+        .expect_import()
+        .withf(move |records, _, _| *records == [stored.clone()])
+        .return_once(|_, _, _| Ok(vec![Imported::New]));
+    let outcomes = service(store, OnBadRecord::Stop).import(vec![follow("eric", 1, None, sent)]).await;
+    assert_eq!(outcomes, Ok(vec![Imported::New]));
 }
 
 #[tokio::test]
