@@ -96,8 +96,8 @@ impl Record {
                     current.from.map_or(Ok(()), |from| not_ahead("/from", from))?;
                 }
                 check_kept(&follow.kept)?;
-                let ends = follow.kept.iter().filter_map(|window| window.until).enumerate();
-                ends.map(|(index, at)| not_ahead(&format!("/kept/{index}/until"), at)).collect()
+                let mut ends = follow.kept.iter().filter_map(|window| window.until).enumerate();
+                ends.try_for_each(|(index, at)| not_ahead(&format!("/kept/{index}/until"), at))
             }
             Self::Block(relation) | Self::Mute(relation) => {
                 on_oneself("/username", &relation.owner, &relation.other)?;
