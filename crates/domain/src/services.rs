@@ -13,6 +13,9 @@ mod relations;
 mod transfer;
 mod users;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     activities::*, development::*, events::*, feeds::*, follows::*, paging::*, relations::*, transfer::*,
     users::*,
