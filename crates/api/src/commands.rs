@@ -1,0 +1,69 @@
+//! What each command does.
+
+mod import;
+mod migrate;
+mod serve;
+mod verify_config;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+};
+
+use crate::{
+    app::OpenFailure,
+    cli::{Cli, Command},
+    logging,
+    server,
+    settings::{self, Loaded, SettingsError},
+    transfer::{ExportFailure, ImportFailure},
+};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenFailure),
+    /// The server cannot serve.
+    #[error(transparent)]
+    Serve(#[from] serve::ServeFailure),
+    /// The import ended before its end.
+    #[error("import: {0}")]
+    Import(#[from] ImportFailure),
+    /// The export failed.
+    #[error("export: {0}")]
+    Export(#[from] ExportFailure),
+    /// Standard output takes no more.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Does what the command line asks for, with the environment given.
+pub async fn run(cli: Cli, environment: Vec<(OsString, OsString)>) -> Result<(), Failure> {
+    let asked = cli.asked();
+    let load = || -> Result<Loaded, Failure> {
+        let loaded = settings::load(&asked, environment)?;
+        logging::start(&loaded.settings.log);
+        Ok(loaded)
+    };
+    match &cli.command {
+        Command::Serve(_) => Ok(serve::serve(load()?.settings).await?),
+        Command::Migrate(args) => migrate::migrate(args, load()?.settings).await,
+        Command::Import(args) => import::import(args, load()?.settings).await,
+        Command::Export(args) => import::export(args, load()?.settings).await,
+        Command::VerifyConfig(args) => verify_config::verify_config(args, &load()?),
+        Command::Openapi => say(server::openapi()),
+    }
+}
+
+/// Prints a line on standard output.
+fn say(line: impl std::fmt::Display) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
