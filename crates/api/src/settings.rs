@@ -129,3 +129,6 @@ pub struct EventSettings {
     /// How long events are kept, in hours.
     pub retention_hours: u64,
 }
+
+#[cfg(test)]
+mod tests;

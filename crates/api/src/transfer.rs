@@ -31,3 +31,6 @@ pub use self::{
     output::Destination,
     view::line_of,
 };
+
+#[cfg(test)]
+mod tests;

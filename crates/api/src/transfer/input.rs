@@ -17,6 +17,8 @@ use super::members::Members;
 /// The longest line, in bytes. An activity with all members at their limits is far shorter.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
 const BUFFER_BYTES: usize = 128 * 1024;
+/// How much of a file is looked at to find its first line.
+const HEAD_BYTES: u64 = 16 * 1024;
 const GZIP_MAGIC: &[u8] = &[0x1F, 0x8B];
 
 /// A file of an import that could be opened.
@@ -85,11 +87,16 @@ impl Input {
         source.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut beginning)?;
         let is_gzip = beginning == GZIP_MAGIC;
         let whole = io::Cursor::new(beginning).chain(source);
-        let whole: Box<dyn Read + Send> =
+        let mut whole: Box<dyn Read + Send> =
             if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
-        let mut lines: Box<dyn BufRead + Send> = Box::new(BufReader::with_capacity(BUFFER_BYTES, whole));
         // Somebody may be typing on standard input: it is not read ahead.
-        let begins_with_user = !is_stdin && begins_with_user(&mut lines)?;
+        let mut head = Vec::new();
+        if !is_stdin {
+            whole.by_ref().take(HEAD_BYTES).read_to_end(&mut head)?;
+        }
+        let begins_with_user = begins_with_user(&head);
+        let whole = io::Cursor::new(head).chain(whole);
+        let lines = Box::new(BufReader::with_capacity(BUFFER_BYTES, whole));
         let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
         Ok((Self { name, lines, line: 0, begins_with_user }, size))
     }
@@ -120,15 +127,11 @@ impl Input {
     }
 }
 
-/// Looks at what is buffered and takes nothing out of it.
-fn begins_with_user(lines: &mut dyn BufRead) -> io::Result<bool> {
-    // The two bytes that told gzip from text may be all that is buffered; a file that short is not worth looking into.
-    let ahead = lines.fill_buf()?;
-    let Some(first) = ahead.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty()) else {
-        return Ok(false);
-    };
-    let members = std::str::from_utf8(first).ok().and_then(|text| Members::open(text, "").ok());
-    Ok(members.is_some_and(|members| members.has("username")))
+/// Whether the first line in the head of a file is a user's.
+fn begins_with_user(head: &[u8]) -> bool {
+    let first = head.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty());
+    let text = first.and_then(|line| std::str::from_utf8(line).ok());
+    text.is_some_and(|text| Members::open(text, "").is_ok_and(|members| members.has("username")))
 }
 
 enum LineEnd {

@@ -75,10 +75,8 @@ impl Output {
         for sink in std::mem::take(&mut self.sinks) {
             sink.finish()?;
         }
-        for (unfinished, whole) in std::mem::take(&mut self.renames) {
-            fs::rename(unfinished, whole)?;
-        }
-        Ok(())
+        // What was renamed is no longer under its unfinished name, so that dropping the rest is right at any point.
+        self.renames.iter().try_for_each(|(unfinished, whole)| fs::rename(unfinished, whole))
     }
 }
 
