@@ -4,4 +4,5 @@
 //! and the conformance suite that the domain ships runs on every one of them.
 
 pub mod memory;
+pub mod sqlite;
 pub mod system;
