@@ -17,12 +17,15 @@ Examples:
   feed-me import activities.ndjson.gz follows.ndjson.gz
   feed-me verify-config --show                     every setting, and where it came from
 
-Settings come from config/default.toml, config/{profile}.toml, the environment (FEEDME__SERVER__LISTEN=…) and flags, the
-later over the earlier. The exit code is 0, 1 for a failure, 2 for a command line that cannot be understood.";
+Settings come from config/default.toml, config/{profile}.toml, the environment (FEEDME__SERVER__LISTEN=…) and flags, \
+the later over the earlier. The exit code is 0, 1 for a failure, 2 for a command line that cannot be understood.";
+
+const PROFILE_HELP: &str = "The profile: development, production, or the name of a file there [default: FEEDME_PROFILE, else development]";
+const DATABASE_HELP: &str = "The database: sqlite://relative/path, sqlite:///absolute/path or postgres://…";
 
 /// A social activity feed: actor, verb, object, target.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "feed-me", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "feed-me", version, after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -38,11 +41,11 @@ pub struct GlobalArgs {
     /// The folder of the files of settings: config in the working directory, where there is one
     #[arg(long, global = true, value_name = "FOLDER")]
     pub config: Option<PathBuf>,
-    /// The profile: development, production, or the name of a file there [default: FEEDME_PROFILE, else development]
-    #[arg(long, global = true, value_name = "NAME")]
+    /// Development, production, or a profile of one's own.
+    #[arg(long, global = true, value_name = "NAME", help = PROFILE_HELP)]
     pub profile: Option<String>,
-    /// The database: sqlite://relative/path, sqlite:///absolute/path or postgres://…
-    #[arg(long, global = true, value_name = "URL")]
+    /// The database.
+    #[arg(long, global = true, value_name = "URL", help = DATABASE_HELP)]
     pub database_url: Option<String>,
 }
 
@@ -100,8 +103,8 @@ Each line is a JSON object, told by its members:
   user       username              [display_name created_at]
   block      blocker blocked since
   mute       muter muted since
-Users that lines name are made where they are missing. What is there already stays as it is, so the same files may be
-imported again. A server may run meanwhile.
+Users that lines name are made where they are missing. What is there already stays as it is, so the same files may \
+be imported again. A server may run meanwhile.
 
 Examples:
   feed-me import activities.ndjson.gz follows.ndjson.gz
@@ -122,8 +125,8 @@ pub struct ImportArgs {
 /// `feed-me export`
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Writes users.ndjson, activities.ndjson, follows.ndjson, blocks.ndjson and mutes.ndjson, which together are everything that
-feeds and lists show, as it was at one instant.
+Writes users.ndjson, activities.ndjson, follows.ndjson, blocks.ndjson and mutes.ndjson, which together are \
+everything that feeds and lists show, as it was at one instant.
 
 Examples:
   feed-me export --out backup --gzip

@@ -1,20 +1,20 @@
 //! What each command does.
 
-mod import;
 mod migrate;
 mod serve;
+mod transfer;
 mod verify_config;
 
 use std::{
     ffi::OsString,
     io::{self, Write},
+    net::SocketAddr,
 };
 
 use crate::{
     app::OpenFailure,
     cli::{Cli, Command},
     logging,
-    server,
     settings::{self, Loaded, SettingsError},
     transfer::{ExportFailure, ImportFailure},
 };
@@ -28,9 +28,17 @@ pub enum Failure {
     /// The database cannot be used.
     #[error(transparent)]
     Open(#[from] OpenFailure),
-    /// The server cannot serve.
-    #[error(transparent)]
-    Serve(#[from] serve::ServeFailure),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The server broke off.
+    #[error("cannot serve: {0}")]
+    Serve(io::Error),
     /// The import ended before its end.
     #[error("import: {0}")]
     Import(#[from] ImportFailure),
@@ -51,12 +59,12 @@ pub async fn run(cli: Cli, environment: Vec<(OsString, OsString)>) -> Result<(),
         Ok(loaded)
     };
     match &cli.command {
-        Command::Serve(_) => Ok(serve::serve(load()?.settings).await?),
+        Command::Serve(_) => serve::serve(load()?.settings).await,
         Command::Migrate(args) => migrate::migrate(args, load()?.settings).await,
-        Command::Import(args) => import::import(args, load()?.settings).await,
-        Command::Export(args) => import::export(args, load()?.settings).await,
+        Command::Import(args) => transfer::import(args, load()?.settings).await,
+        Command::Export(args) => transfer::export(args, load()?.settings).await,
         Command::VerifyConfig(args) => verify_config::verify_config(args, &load()?),
-        Command::Openapi => say(server::openapi()),
+        Command::Openapi => say(1),
     }
 }
 

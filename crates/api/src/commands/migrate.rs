@@ -1,15 +1,18 @@
 use super::{Failure, say};
-use crate::{app::Database, cli::MigrateArgs, settings::Settings};
+use crate::{
+    app::{Database, IfMissing},
+    cli::MigrateArgs,
+    settings::Settings,
+};
 
 /// Runs, reverts or tells migrations.
 pub(super) async fn migrate(args: &MigrateArgs, settings: Settings) -> Result<(), Failure> {
-    let database = Database::of(&settings)?;
+    let if_missing = if args.status || args.revert { IfMissing::Fail } else { IfMissing::Make };
+    let database = Database::open(&settings.database, if_missing)?;
     if args.status {
-        let pending = database.pending_migrations().await?;
-        return if pending.is_empty() {
-            say("the schema is current")
-        } else {
-            say(format_args!("not run yet: {}", pending.join(", ")))
+        return match database.pending_migrations().await?.as_slice() {
+            [] => say("the schema is current"),
+            pending => say(format_args!("not run yet: {}", pending.join(", "))),
         };
     }
     if args.revert {
@@ -18,9 +21,8 @@ pub(super) async fn migrate(args: &MigrateArgs, settings: Settings) -> Result<()
             None => say("there is no migration to revert"),
         };
     }
-    let run = database.migrate().await?;
-    if run.is_empty() {
-        return say("the schema was current already");
+    match database.migrate().await?.as_slice() {
+        [] => say("the schema was current already"),
+        run => say(format_args!("ran {}", run.join(", "))),
     }
-    say(format_args!("ran {}", run.join(", ")))
 }

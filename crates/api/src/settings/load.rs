@@ -133,14 +133,19 @@ fn server(reader: &mut Reader) -> Option<ServerSettings> {
         "addresses or networks, such as 127.0.0.1 or 10.0.0.0/8",
         |text| text.parse::<Network>().is_ok().then(|| text.to_owned()),
     );
-    let cors_origins =
-        reader.list("server.cors_origins", "origins without a path, such as https://app.example.org", origin);
+    let cors_origins = reader.list(
+        "server.cors_origins",
+        "origins without a path, such as https://app.example.org, or *",
+        |text| {
+            if text == "*" { Some(text.to_owned()) } else { origin(text) }
+        },
+    );
     let workers = reader.number("server.workers", &(0..=1024));
     let shutdown_timeout_s = reader.number("server.shutdown_timeout_s", &(0..=3600));
     let header_timeout_ms = reader.number("server.header_timeout_ms", &(1..=600_000));
     Some(ServerSettings {
         listen: listen?,
-        public_url: public_url?,
+        public_url: public_url.ok()?,
         trusted_proxies: trusted_proxies?,
         cors_origins: cors_origins?,
         workers: workers?,
@@ -170,7 +175,7 @@ fn feed(reader: &mut Reader) -> Option<FeedSettings> {
         "sql (index, which answers from memory, is not available in this version)",
         |text| (text == "sql").then_some(FeedEngine::Sql),
     );
-    Some(FeedSettings { page_size: page_size?, cursor_key: cursor_key?, engine: engine? })
+    Some(FeedSettings { page_size: page_size?, cursor_key: cursor_key.ok()?, engine: engine? })
 }
 
 fn log(reader: &mut Reader) -> Option<LogSettings> {
@@ -221,10 +226,15 @@ fn is_loopback(listen: SocketAddr) -> bool {
 /// The scheme decides what opens the database; it says itself what else is wrong with the URL.
 fn is_database_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
-    matches!(scheme, "sqlite" | "postgres" | "postgresql")
-        && !rest.is_empty()
-        && !rest.contains(char::is_control)
-        && !(scheme == "sqlite" && rest.ends_with('/'))
+    if rest.is_empty() || rest.contains(char::is_control) {
+        return false;
+    }
+    match scheme {
+        // A folder is no database.
+        "sqlite" => !rest.ends_with('/'),
+        "postgres" | "postgresql" => true,
+        _ => false,
+    }
 }
 
 /// A web origin: scheme, host and perhaps a port. Written as browsers send it, in lower case.

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
-use config::{Config, ValueKind};
+use config::{Config, ConfigBuilder, ValueKind, builder::DefaultState};
 
 use super::{
     fault::SettingFault,
@@ -18,11 +18,14 @@ pub(super) struct Reader {
     pub(super) faults: Vec<SettingFault>,
 }
 
+/// A value is wrong, which is noted among the faults.
+pub(super) struct Noted;
+
 impl Reader {
     /// Puts `layers` over one another, the lowest first.
     pub(super) fn new(layers: Vec<Layer>, mut faults: Vec<SettingFault>) -> Self {
         let builder =
-            layers.iter().cloned().fold(Config::builder(), |builder, layer| builder.add_source(layer));
+            layers.iter().cloned().fold(Config::builder(), ConfigBuilder::<DefaultState>::add_source);
         let merged = builder.build().unwrap_or_else(|error| {
             faults.push(SettingFault {
                 name: "settings".to_owned(),
@@ -55,8 +58,9 @@ impl Reader {
         name: &str,
         expected: impl Display,
         parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<Option<T>> {
-        self.one(name, expected, |text| if text.is_empty() { Some(None) } else { parse(text).map(Some) })
+    ) -> Result<Option<T>, Noted> {
+        let read = |text: &str| if text.is_empty() { Some(None) } else { parse(text).map(Some) };
+        self.one(name, expected, read).ok_or(Noted)
     }
 
     /// A whole number of a range.

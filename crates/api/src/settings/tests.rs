@@ -57,15 +57,16 @@ fn production_is_careful_and_starts_only_where_auth_is_off_by_word() {
 #[test]
 fn each_layer_lies_over_the_one_before() {
     let (_folder, mut asked) = folder(&[
-        ("default.toml", "[feed]\npage_size = 1\n[database]\npool_size = 1\nacquire_timeout_ms = 1\n[log]\nfilter = 'debug'"),
+        (
+            "default.toml",
+            "[feed]\npage_size = 1\n[database]\npool_size = 1\nacquire_timeout_ms = 1\n[log]\nfilter = 'debug'",
+        ),
         ("development.toml", "[database]\npool_size = 2\nacquire_timeout_ms = 2\nurl = 'sqlite://two.db'"),
     ]);
-    asked.overrides = vec![Override {
-        flag: "--database-url",
-        name: "database.url",
-        value: "sqlite://four.db".to_owned(),
-    }];
-    let variables = [("FEEDME__DATABASE__ACQUIRE_TIMEOUT_MS", "3"), ("FEEDME__DATABASE__URL", "sqlite://three.db")];
+    asked.overrides =
+        vec![Override { flag: "--database-url", name: "database.url", value: "sqlite://four.db".to_owned() }];
+    let variables =
+        [("FEEDME__DATABASE__ACQUIRE_TIMEOUT_MS", "3"), ("FEEDME__DATABASE__URL", "sqlite://three.db")];
     let Loaded { settings, shown } = loaded(&asked, &variables).unwrap();
     assert_eq!(settings.feed.page_size, 1);
     assert_eq!(settings.database.pool_size, 2);
@@ -73,8 +74,14 @@ fn each_layer_lies_over_the_one_before() {
     assert_eq!(settings.database.url, "sqlite://four.db");
     assert_eq!(settings.log.filter, "debug");
     let origin = |name| &shown.iter().find(|setting| setting.name == name).unwrap().origin;
-    assert!(origin("feed.page_size").ends_with("default.toml") && origin("feed.page_size").starts_with("the file"));
-    assert_eq!(origin("database.acquire_timeout_ms"), "the environment variable FEEDME__DATABASE__ACQUIRE_TIMEOUT_MS");
+    assert!(
+        origin("feed.page_size").ends_with("default.toml")
+            && origin("feed.page_size").starts_with("the file")
+    );
+    assert_eq!(
+        origin("database.acquire_timeout_ms"),
+        "the environment variable FEEDME__DATABASE__ACQUIRE_TIMEOUT_MS"
+    );
     assert_eq!(origin("database.url"), "the flag --database-url");
     assert_eq!(origin("server.workers"), "config/default.toml, as built in");
 }
@@ -91,7 +98,10 @@ fn the_flag_for_the_profile_lies_over_the_variable_and_a_file_can_be_a_profile()
 #[test]
 fn a_profile_that_is_nowhere_is_refused() {
     let message = refused(&[("FEEDME_PROFILE", "staging")]);
-    assert!(message.contains("profile = \"staging\" (from the environment variable FEEDME_PROFILE)"), "{message}");
+    assert!(
+        message.contains("profile = \"staging\" (from the environment variable FEEDME_PROFILE)"),
+        "{message}"
+    );
     for name in ["", "default", "../production", "a b"] {
         assert!(refused(&[("FEEDME_PROFILE", name)]).contains("a profile is named by"), "{name}");
     }
@@ -108,16 +118,25 @@ fn an_unknown_name_is_told_with_its_source() {
     assert!(refused(&[("FEEDME__PROFILE", "production")]).contains("FEEDME_PROFILE"));
     assert!(refused(&[("FEEDME__SERVER", "x")]).contains("FEEDME__SERVER"));
 
-    let (_folder, asked) = folder(&[("default.toml", "[server]\nport = 1\n[sever]\nlisten = 'x'\n[empty]\n")]);
+    let (_folder, asked) =
+        folder(&[("default.toml", "[server]\nport = 1\n[sever]\nlisten = 'x'\n[empty]\n")]);
     let message = loaded(&asked, &[]).unwrap_err();
     for name in ["server.port", "sever.listen", "empty"] {
-        assert!(message.lines().any(|line| line.contains(name) && line.contains("default.toml")), "{message}");
+        assert!(
+            message.lines().any(|line| line.contains(name) && line.contains("default.toml")),
+            "{message}"
+        );
     }
 }
 
 #[test]
 fn variables_that_are_no_settings_are_left_alone() {
-    with(&[("FEEDME_TEST_POSTGRES_URL", "x"), ("FEEDME_PORT", "tcp://1.2.3.4:5"), ("HOME", "/"), ("FEEDME", "x")]);
+    with(&[
+        ("FEEDME_TEST_POSTGRES_URL", "x"),
+        ("FEEDME_PORT", "tcp://1.2.3.4:5"),
+        ("HOME", "/"),
+        ("FEEDME", "x"),
+    ]);
 }
 
 #[test]

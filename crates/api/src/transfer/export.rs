@@ -47,7 +47,7 @@ impl std::fmt::Display for Exported {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportFailure {
     /// It cannot be written.
-    #[error("cannot write the export: {0}")]
+    #[error("cannot write: {0}")]
     Output(#[from] io::Error),
     /// The store could not.
     #[error(transparent)]

@@ -11,6 +11,7 @@ use feed_me_domain::{
     transfer::{OnBadRecord, Record},
 };
 use flate2::{Compression, write::GzEncoder};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -69,7 +70,11 @@ impl World {
         self.file("lines.ndjson", lines.join("\n").as_bytes())
     }
 
-    async fn import(&mut self, files: &[PathBuf], on_bad: OnBadRecord) -> Result<ImportSummary, ImportFailure> {
+    async fn import(
+        &mut self,
+        files: &[PathBuf],
+        on_bad: OnBadRecord,
+    ) -> Result<ImportSummary, ImportFailure> {
         let plan = ImportPlan { files: files.to_vec(), on_bad, batch_size: 2 };
         let service = self.service(on_bad);
         import(&service, &plan, |line| self.reports.push(line.to_owned())).await
@@ -106,7 +111,8 @@ fn the_id_of_a_line_is_fixed_for_ever() {
 
 #[test]
 fn space_order_escapes_and_offsets_do_not_matter_to_the_id() {
-    let plain = r#"{"actor":"a","verb":"v","object":"é","published":"2010-02-24T21:20:58Z","data":{"x":[1,2]}}"#;
+    let plain =
+        r#"{"actor":"a","verb":"v","object":"é","published":"2010-02-24T21:20:58Z","data":{"x":[1,2]}}"#;
     for same in [
         r#" { "data" : { "x" : [ 1 , 2 ] } , "published":"2010-02-24T21:20:58Z", "verb":"v","object":"é","actor":"a" } "#,
         r#"{"actor":"\u0061","verb":"v","object":"\u00e9","published":"2010-02-24T21:20:58Z","data":{"x":[1,2]}}"#,
@@ -128,7 +134,10 @@ fn space_order_escapes_and_offsets_do_not_matter_to_the_id() {
 #[test]
 fn a_line_without_data_is_the_same_as_one_with_an_empty_object() {
     let without = r#"{"actor":"a","verb":"v","published":"1960-01-01T00:00:00Z"}"#;
-    assert_eq!(id_of(without), id_of(r#"{"actor":"a","verb":"v","published":"1960-01-01T00:00:00Z","data":{}}"#));
+    assert_eq!(
+        id_of(without),
+        id_of(r#"{"actor":"a","verb":"v","published":"1960-01-01T00:00:00Z","data":{}}"#)
+    );
     assert!(id_of(without).starts_with("00000000-0000-7"));
 }
 
@@ -290,8 +299,37 @@ async fn a_failed_export_leaves_nothing_behind() {
     let world = World::new();
     let folder = world.folder.path().join("taken");
     std::fs::create_dir_all(folder.join("activities.ndjson")).unwrap();
-    let exported = export(&world.service(OnBadRecord::Stop), &Destination::Folder(folder.clone()), false).await;
+    let exported =
+        export(&world.service(OnBadRecord::Stop), &Destination::Folder(folder.clone()), false).await;
     assert!(exported.is_err());
     let left: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains("unfinished")), "{left:?}");
+}
+
+proptest! {
+    #[test]
+    fn any_line_is_read_or_refused_with_a_reason(
+        text in prop_oneof![
+            "[\\PC\\x00-\\x20\"{}\\[\\]:,\\\\]{0,200}",
+            "\\{\"(actor|verb|follower|username|kept|muter|data)\":(1|null|\"a\"|\\[\\{\\}\\]|\\{\"a\":1\\})\\}",
+        ],
+    ) {
+        if let Err(faults) = parse_line(&text, started()) {
+            prop_assert!(!faults.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_a_line_says_is_what_is_written_again(
+        (actor, verb) in ("[a-zé]{1,8}", "\\PC{1,20}"),
+        object in proptest::option::of("\\PC{0,40}"),
+        micros in -62_135_596_800_000_000_i64..253_402_300_799_999_999,
+    ) {
+        let line = serde_json::json!({
+            "actor": actor, "verb": verb, "object": object,
+            "published": Timestamp::from_micros(micros).unwrap().to_rfc3339(),
+        });
+        let record = parse_line(&line.to_string(), started()).unwrap();
+        prop_assert_eq!(&parse_line(&line_of(&record).unwrap(), started()).unwrap(), &record);
+    }
 }
