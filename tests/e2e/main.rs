@@ -18,6 +18,7 @@ mod hostile;
 mod idempotency;
 mod kit;
 mod pages;
+mod races;
 mod random;
 // mod real_data;
 mod relations;

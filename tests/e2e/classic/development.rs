@@ -60,7 +60,8 @@ async fn without_the_routes_for_development_only_the_five_tasks_are_there() {
     }
     let answer = world.get("/activity").await;
     answer.is_classic_error(405);
-    assert_eq!(answer.header("allow"), "POST");
+    let allow = answer.header("allow");
+    assert!(allow.contains("POST") && !allow.contains("GET") && !allow.contains("HEAD"), "{answer}");
     world.call(Method::HEAD, "/activity").await.is(405);
     world.post("/activity", json!({ "actor": "eric", "verb": "post" })).await.is(200);
     world.post("/feed/ivan", json!({ "follow": "eric" })).await.is(200);
