@@ -5,4 +5,5 @@
 
 pub mod memory;
 pub mod sqlite;
+pub mod postgres;
 pub mod system;
