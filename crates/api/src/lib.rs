@@ -5,12 +5,9 @@
 //! [`reply`], [`problem`], [`error`], [`finish`]), and what is told about it ([`observe`], [`openapi`]).
 
 pub mod accept;
-pub mod app;
-pub mod background;
 pub mod body;
 pub mod classic;
 pub mod cli;
-pub mod commands;
 pub mod error;
 pub mod etag;
 pub mod finish;

@@ -70,7 +70,7 @@ fn has_kept_windows(conn: &mut SqliteConnection, owner: UserKey) -> Result<bool,
 
 /// What keys of a feed come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stream {
+pub(in crate::sqlite) enum Stream {
     /// The owner's own activities.
     Own,
     /// Activities for the owner, without those of users whom a block stands between.
@@ -187,7 +187,7 @@ impl Stretch<'_> {
 
 /// The statement of a stream. Its places: the owner, `published` and id of the bound, how many, how many to pass over,
 /// the verbs; and where the walk by time ends.
-pub(super) fn text(stream: Stream, direction: Direction, by_verb: bool) -> String {
+pub(in crate::sqlite) fn text(stream: Stream, direction: Direction, by_verb: bool) -> String {
     let (compare, order) = match direction {
         Direction::Forward => ("<", "desc"),
         Direction::Backward => (">", "asc"),
