@@ -1,6 +1,7 @@
-//! The migrations are embedded; a new one must lead to a new build.
+//! Tells cargo that the migrations are part of this crate.
 
 fn main() {
-    println!("cargo::rerun-if-changed=../../migrations/sqlite");
-    println!("cargo::rerun-if-changed=../../migrations/postgres");
+    for database in ["postgres", "sqlite"] {
+        println!("cargo:rerun-if-changed=../../migrations/{database}");
+    }
 }
