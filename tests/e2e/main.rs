@@ -1,1 +1,26 @@
-fn main() {}
+//! feed-me as its clients see it: stories over HTTP against the real binary.
+//!
+//! Each story has a server and a database of its own ([`kit::World`]). Those that touch the store are told on SQLite
+//! and on PostgreSQL; the latter wants `FEEDME_TEST_POSTGRES_URL`, which `scripts/with-postgres` sets.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on is a failed test")]
+
+mod activities;
+mod batch;
+mod binary;
+mod classic;
+mod conventions;
+mod crash;
+mod erasure;
+mod feeds;
+mod follows;
+mod hostile;
+mod idempotency;
+mod kit;
+mod pages;
+mod races;
+mod random;
+mod real_data;
+mod relations;
+mod transfer;
+mod users;

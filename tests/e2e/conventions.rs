@@ -1,0 +1,6 @@
+//! What holds for every route of /v1.
+
+mod bodies;
+mod caching;
+mod headers;
+mod routes;
