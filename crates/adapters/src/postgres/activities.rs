@@ -197,9 +197,6 @@ pub(super) fn insert(conn: &mut PgConnection, rows: &[NewRow]) -> Outcome<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    fn all<'a, T>(rows: &'a [NewRow], of: impl Fn(&'a NewRow) -> T) -> Vec<T> {
-        rows.iter().map(of).collect()
-    }
     Sql::<()>::new(
         "with added as (
             insert into activities
@@ -282,4 +279,9 @@ fn delete(write: &mut Write<'_>, id: ActivityId, precondition: &Precondition) ->
     let (actor, target) = (Some(row.actor_key()), row.target_key());
     write.turn.record(EventKind::ActivityRemoved, Some(id), actor, target);
     Ok(Deleted::Deleted)
+}
+
+/// One column of rows.
+fn all<'a, T>(rows: &'a [NewRow], of: impl Fn(&'a NewRow) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
 }

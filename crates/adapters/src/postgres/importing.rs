@@ -150,16 +150,13 @@ impl Batch {
             return Ok(Imported::AlreadyThere);
         }
         let external_id = activity.external_id.as_ref().map(|external_id| external_id.as_str().to_owned());
-        if let (Some(external_id), Some(actor)) = (&external_id, self.keys.get(&activity.actor)) {
-            if let Some(stored) = self.external.get(&(*actor, external_id.clone())) {
-                return Err(Fault::new(
-                    "/external_id",
-                    format!(
-                        "'{external_id}' is the external_id of another activity of '{}', {stored}",
-                        activity.actor
-                    ),
-                ));
-            }
+        if let (Some(external_id), Some(actor)) = (&external_id, self.keys.get(&activity.actor))
+            && let Some(stored) = self.external.get(&(*actor, external_id.clone()))
+        {
+            let actor = &activity.actor;
+            let detail =
+                format!("'{external_id}' is the external_id of another activity of '{actor}', {stored}");
+            return Err(Fault::new("/external_id", detail));
         }
         let actor = self.met(write, &activity.actor);
         let target = activity.target.as_ref().map(|target| self.met(write, target));

@@ -168,11 +168,8 @@ impl PgStore {
         work: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let turn = Arc::clone(&self.shared.gate).acquire_owned();
-        let turn = match tokio::time::timeout(self.shared.options.acquire_timeout, turn).await {
-            Ok(Ok(turn)) => turn,
-            Ok(Err(_)) | Err(_) => {
-                return Err(StoreError::Unavailable("all sessions with the database are busy".to_owned()));
-            }
+        let Ok(Ok(turn)) = tokio::time::timeout(self.shared.options.acquire_timeout, turn).await else {
+            return Err(StoreError::Unavailable("all sessions with the database are busy".to_owned()));
         };
         let shared = Arc::clone(&self.shared);
         let done = tokio::task::spawn_blocking(move || {

@@ -3,6 +3,7 @@
 #[path = "../../tests/support/postgres.rs"]
 mod support;
 
+mod moves;
 mod plans;
 
 use std::{sync::Arc, time::Duration};

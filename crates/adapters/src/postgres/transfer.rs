@@ -69,22 +69,25 @@ impl TransferRepository for PgStore {
 /// How many rows are fetched at a time.
 const CHUNK: u32 = 2000;
 
+/// Exports one kind of record.
+type Step<'a> = &'a dyn Fn(&mut PgConnection, &mut ExportSink) -> Outcome<ControlFlow<()>>;
+
 fn export(conn: &mut PgConnection, sink: &mut ExportSink) -> Outcome<ControlFlow<()>> {
     let users = "select username, display_name, created_at from users order by key";
     let activities = format!("select {ACTIVITY} from activities a order by a.id");
-    let steps: [&mut dyn FnMut(&mut PgConnection, &mut ExportSink) -> Outcome<ControlFlow<()>>; 6] = [
-        &mut |conn, sink| each::<UserTypes, _>(conn, users, |row| user(row), sink),
-        &mut |conn, sink| {
+    let steps: [Step<'_>; 6] = [
+        &|conn, sink| each::<UserTypes, _>(conn, users, user, sink),
+        &|conn, sink| {
             let record = |row: ActivityRow| row.activity().map(Record::Activity);
             each::<ActivityTypes, _>(conn, &activities, record, sink)
         },
-        &mut |conn, sink| each::<FollowTypes, _>(conn, FOLLOWS, follow, sink),
-        &mut |conn, sink| each::<FollowTypes, _>(conn, KEPT_ALONE, follow, sink),
-        &mut |conn, sink| {
+        &|conn, sink| each::<FollowTypes, _>(conn, FOLLOWS, follow, sink),
+        &|conn, sink| each::<FollowTypes, _>(conn, KEPT_ALONE, follow, sink),
+        &|conn, sink| {
             let record = |row| relation(row).map(Record::Block);
             each::<RelationTypes, _>(conn, &all_of(RelationKind::Block), record, sink)
         },
-        &mut |conn, sink| {
+        &|conn, sink| {
             let record = |row| relation(row).map(Record::Mute);
             each::<RelationTypes, _>(conn, &all_of(RelationKind::Mute), record, sink)
         },

@@ -21,7 +21,7 @@ pub(super) fn with_defaults(url: &str) -> Result<String, StoreError> {
             continue;
         }
         out.push(if out.contains('?') { '&' } else { '?' });
-        out.push_str(&format!("{name}={value}"));
+        out.extend([name, "=", value]);
     }
     Ok(out)
 }

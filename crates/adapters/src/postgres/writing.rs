@@ -7,7 +7,7 @@ use diesel::{
     sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use feed_me_domain::{
-    Attempt, KeyRefusal, Keyed, RequestKey, StoreError, UserKey,
+    ActivityId, Attempt, KeyRefusal, Keyed, RequestKey, StoreError, UserKey,
     sequence::{Counters, Event, Turn},
 };
 
@@ -135,7 +135,7 @@ fn advance(conn: &mut PgConnection, counters: Counters, events: &[Event]) -> Out
     let positions: Vec<i64> = events.iter().map(|event| event.position).collect();
     let times: Vec<_> = events.iter().map(|event| at(event.at)).collect();
     let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
-    let activities: Vec<_> = events.iter().map(|event| event.activity.map(|id| id.as_uuid())).collect();
+    let activities: Vec<_> = events.iter().map(|event| event.activity.map(ActivityId::as_uuid)).collect();
     let key = |key: Option<UserKey>| key.map(|key| key.0);
     let users: Vec<_> = events.iter().map(|event| key(event.user)).collect();
     let others: Vec<_> = events.iter().map(|event| key(event.other)).collect();

@@ -37,6 +37,10 @@ const WINDOW_NEEDED_MAX: i64 = 200;
 /// between its items, and one that does not costs 0.1 µs for each activity in vain. With four activities a followee the
 /// vain cost stays below a tenth of the two steps that follow. Powers of two, because each size is a statement of its own:
 /// the planner has to know the limit, or it plans for a tenth of the table.
+///
+/// Measured on the real data (109,327 activities) with 2,292 followees: a window that fills the page reads 2,400 buffers,
+/// nearly all of them to fill the hash of followees; at the very end, where both ways are gone, it is 11,200 (4.9 a
+/// followee); with 41 followees two steps read 411. The plans for given values and for any values are the same.
 fn way(owner: &User, asked: &Asked) -> Way {
     if owner.following < WINDOW_FROM || WINDOW_NEEDED_MAX < asked.needed {
         return Way::TwoSteps;
@@ -128,7 +132,8 @@ fn edges(query: &FeedQuery) -> String {
 
 /// The window's own test of membership is a hash (`(… in (…)) is true`, which the planner cannot turn into a join), so an
 /// activity of nobody's interest costs one look into it. `offset 0` keeps the test of the spans above it: it looks into
-/// the tables for the few that are left, and stops when the page is full.
+/// the tables for the few that are left, and stops when the page is full. That it may stop is why every level names the
+/// order: the planner forgets the order of a part that does not ask for it, and would sort all members of the window.
 fn window(query: &FeedQuery, size: u64) -> String {
     let (Walk { from, order, .. }, verbs) = (Walk::of(query.span.direction), verb_filter(&query.filter));
     let (oneself, is_own) = if query.filter.includes_self() {
@@ -149,7 +154,7 @@ fn window(query: &FeedQuery, size: u64) -> String {
                     {oneself}
                 )) is true
                 and (a.actor in (select m.muted from mutes m where m.muter = $1)) is not true {verbs}
-            offset 0
+            order by a.published {order}, a.id {order} offset 0
         ) m
         where {is_own} exists (
                 select 1 from follows f where f.follower = $1 and f.followee = m.actor
