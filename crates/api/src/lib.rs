@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod body;
 pub mod classic;
+pub mod docs;
 pub mod error;
 pub mod etag;
 pub mod finish;
