@@ -14,6 +14,7 @@ pub mod body;
 pub mod classic;
 pub mod cli;
 pub mod commands;
+pub mod docs;
 pub mod error;
 pub mod etag;
 pub mod finish;

@@ -18,8 +18,8 @@ use actix_web::{
 };
 
 use crate::{
-    classic, finish::finish, observe::observe, operation, routes, services::Services, settings::Settings,
-    shared::Shared, v1,
+    classic, docs, finish::finish, observe::observe, operation, routes, services::Services,
+    settings::Settings, shared::Shared, v1,
 };
 
 /// How long an idle connection is kept.
@@ -108,8 +108,11 @@ pub fn app(
     > + use<>,
 > {
     let cors = Condition::new(!shared.cors_origins.is_empty(), cors(&shared.cors_origins));
-    let paths =
-        v1::routes().into_iter().chain(classic::routes(shared.dev_endpoints)).chain(operation::routes());
+    let paths = v1::routes()
+        .into_iter()
+        .chain(classic::routes(shared.dev_endpoints))
+        .chain(operation::routes())
+        .chain(docs::routes());
     let resources: Vec<_> = paths.map(routes::At::into_resource).collect();
     App::new()
         .app_data(shared)

@@ -2,6 +2,7 @@
 
 mod classic;
 mod conditions;
+mod document;
 mod errors;
 mod fuzz;
 mod keys;

@@ -1,0 +1,110 @@
+//! The OpenAPI document says what the routes are, and the routes are what it says.
+
+use std::collections::BTreeSet;
+
+use feed_me_api::{classic, docs, openapi::openapi, operation, v1};
+use serde_json::Value;
+
+use crate::kit::World;
+
+fn document() -> Value {
+    serde_json::to_value(openapi()).unwrap()
+}
+
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let operations = paths.flat_map(|(path, item)| {
+        let item = item.as_object().unwrap().iter();
+        item.map(|(method, operation)| (method.to_uppercase(), path.clone(), operation.clone()))
+    });
+    operations.collect()
+}
+
+#[test]
+fn the_document_and_the_routes_are_the_same() {
+    let all = v1::routes()
+        .into_iter()
+        .chain(classic::routes(true))
+        .chain(operation::routes())
+        .chain(docs::routes());
+    let routes: BTreeSet<_> = all
+        .flat_map(|at| {
+            at.methods.iter().map(|method| (method.to_string(), at.path.to_owned())).collect::<Vec<_>>()
+        })
+        .filter(|(method, _)| method != "HEAD")
+        .collect();
+    let described: BTreeSet<_> =
+        operations(&document()).into_iter().map(|(method, path, _)| (method, path)).collect();
+    assert_eq!(described, routes);
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own_and_parameters_once() {
+    let mut ids = BTreeSet::new();
+    for (method, path, operation) in operations(&document()) {
+        assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{method} {path}");
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let names: BTreeSet<_> = parameters.iter().map(|it| it["name"].as_str().unwrap()).collect();
+        assert_eq!(names.len(), parameters.len(), "{method} {path}");
+        for part in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+            assert!(names.contains(part), "{method} {path}: {part}");
+        }
+        assert!(operation["responses"].as_object().unwrap().keys().any(|status| status.starts_with('2')));
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_schema_is_used() {
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                    found.insert(reference.trim_start_matches("#/components/schemas/").to_owned());
+                }
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = document();
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    found.extend(["ActivityBody".to_owned()]);
+    let schemas: BTreeSet<_> =
+        document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(found, schemas);
+}
+
+#[test]
+fn the_document_says_what_it_is() {
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["title"], "feed-me");
+    assert_eq!(document["info"]["license"]["identifier"], "MIT");
+    assert_eq!(document["components"]["schemas"]["ActivityBody"]["additionalProperties"], false);
+}
+
+#[actix_web::test]
+async fn the_document_and_its_page_are_served_and_load_nothing_from_elsewhere() {
+    let world = World::start().await;
+    assert_eq!(world.get("/openapi.json").await.is(200).value(), document());
+    let page = world.get("/docs").await.is(200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    let html = page.text();
+    let loaded: Vec<_> = html.split("src=\"").chain(html.split("href=\"")).skip(1).collect();
+    let loaded: Vec<_> = loaded
+        .iter()
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|it| it.starts_with("docs/"))
+        .collect();
+    assert!(5 <= loaded.len(), "{html}");
+    assert!(!html.contains("://") && !html.contains("\"./"), "{html}");
+    for part in loaded {
+        assert!(!world.get(&format!("/{part}")).await.is(200).body.is_empty());
+    }
+    let start = world.get("/docs/swagger-initializer.js").await.is(200).text();
+    assert!(start.contains("/openapi.json") && !start.contains("http"), "{start}");
+    world.get("/docs/nothing").await.is_problem(404, "not-found").text();
+}
