@@ -34,18 +34,18 @@ async fn a_post_is_in_the_friends_feed_while_the_follow_lasts(world: &World) {
 async fn a_follow_is_shown_whole(world: &World) {
     let [eric, ivan] = world.users(["eric", "ivan"]).await;
     let path = ivan.link("following", &eric);
-    world.get(&path).await.is_problem(404, "not-following");
-    ivan.unfollows(&eric).await.is_problem(404, "not-following");
+    world.get(&path).await.is_problem(404, "follow-not-found");
+    ivan.unfollows(&eric).await.is_problem(404, "follow-not-found");
     let follow = ivan.follows(&eric).await.is(201).json();
     let since = follow["since"].clone();
     assert!(since.as_str().is_some_and(|since| since.len() == 27 && since.ends_with('Z')), "{follow}");
     assert_eq!(follow, json!({ "follower": "ivan", "followee": "eric", "since": since, "from": null }));
     assert_eq!(world.get(&path).await.is(200).json(), follow);
     // It has one direction.
-    world.get(&eric.link("following", &ivan)).await.is_problem(404, "not-following");
+    world.get(&eric.link("following", &ivan)).await.is_problem(404, "follow-not-found");
     assert_eq!(ivan.unfollows(&eric).await.is(204).bytes, b"");
-    world.get(&path).await.is_problem(404, "not-following");
-    ivan.unfollows(&eric).await.is_problem(404, "not-following");
+    world.get(&path).await.is_problem(404, "follow-not-found");
+    ivan.unfollows(&eric).await.is_problem(404, "follow-not-found");
 }
 
 async fn following_twice_leaves_the_follow_as_it_is(world: &World) {
@@ -62,7 +62,7 @@ async fn following_twice_leaves_the_follow_as_it_is(world: &World) {
 
 async fn nobody_follows_themselves(world: &World) {
     let [ivan] = world.users(["ivan"]).await;
-    ivan.follows(&ivan).await.is_problem(409, "self-follow").names("ivan");
+    ivan.follows(&ivan).await.is_problem(409, "on-oneself").names("ivan");
     ivan.posts("share", "post:1").await.is(201);
     ivan.friends_feed().await.shows(&[]);
     world.get(&ivan.link("following", &ivan)).await.is_problem(404, "");

@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod database;
+mod place;
 mod raw;
 mod server;
 mod user;
@@ -13,6 +14,7 @@ pub(crate) use self::{
     answer::Answer,
     call::Call,
     database::{Database, Store},
+    place::Place,
     raw::{raw, raw_answer},
     server::{Server, feed_me},
     user::User,

@@ -7,13 +7,20 @@
 
 mod activities;
 mod batch;
+mod binary;
 mod classic;
 mod conventions;
+mod crash;
 mod erasure;
 mod feeds;
 mod follows;
+mod hostile;
 mod idempotency;
 mod kit;
 mod pages;
+mod races;
+mod random;
+// mod real_data;
 mod relations;
+mod transfer;
 mod users;

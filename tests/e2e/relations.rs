@@ -100,7 +100,7 @@ async fn a_block_forgets_kept_history(world: &World) {
     for one in [&ivan, &eric] {
         one.friends_feed().await.shows(&[]);
     }
-    ivan.unfollows(&eric).await.is_problem(404, "not-following");
+    ivan.unfollows(&eric).await.is_problem(404, "follow-not-found");
 }
 
 async fn puts_and_deletes_say_what_was_there(world: &World) {

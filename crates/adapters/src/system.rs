@@ -30,3 +30,10 @@ impl IdGenerator for SystemIds {
         })
     }
 }
+
+/// A key that nobody can guess, of the operating system's randomness.
+pub fn random_key() -> std::io::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(key)
+}

@@ -1,4 +1,24 @@
-//! Settings: what they are. Where they come from is in [`load`](crate::settings::load).
+//! Settings: what they are. Where they come from is in [`load`].
+//!
+//! `config/default.toml` says in words what each one means.
+
+mod fault;
+mod known;
+mod layers;
+mod load;
+mod network;
+mod profile;
+mod reader;
+mod redact;
+
+use std::net::SocketAddr;
+
+pub use self::{
+    fault::{SettingFault, SettingsError},
+    load::{Asked, Loaded, Override, Shown, load},
+    network::Network,
+    redact::redacted_url,
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -25,7 +45,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// Address and port.
-    pub listen: std::net::SocketAddr,
+    pub listen: SocketAddr,
     /// Scheme and host of absolute URLs; the request's own where there is none.
     pub public_url: Option<String>,
     /// Proxies whose forwarded headers are believed: addresses or networks (CIDR).
@@ -58,6 +78,15 @@ pub struct FeedSettings {
     pub page_size: usize,
     /// The key that authenticates cursors; kept in the database where there is none.
     pub cursor_key: Option<String>,
+    /// What answers feeds.
+    pub engine: FeedEngine,
+}
+
+/// What answers feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedEngine {
+    /// The database itself.
+    Sql,
 }
 
 /// Logs.
@@ -100,3 +129,6 @@ pub struct EventSettings {
     /// How long events are kept, in hours.
     pub retention_hours: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,7 +196,9 @@ impl ActivityDraft {
             self.faults.push(fault);
         }
         for (is_missing, pointer) in [(self.actor.is_none(), "/actor"), (self.verb.is_none(), "/verb")] {
-            if is_missing && !self.faults.iter().any(|fault| fault.pointer == pointer) {
+            // A fault of the whole says why there are no members.
+            let is_told = |fault: &Fault| fault.pointer == pointer || fault.pointer.is_empty();
+            if is_missing && !self.faults.iter().any(is_told) {
                 self.faults.push(Fault::new(pointer, "is required"));
             }
         }

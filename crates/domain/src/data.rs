@@ -78,7 +78,8 @@ fn is_json_space(c: char) -> bool {
 /// A rule that the JSON reader itself does not know; carried out of it past its own error type.
 type Found = Rc<std::cell::RefCell<Option<InvalidData>>>;
 
-fn check_structure(raw: &str) -> Result<(), InvalidData> {
+/// Checks that any JSON text means one thing only: no key twice, no NUL, no lone surrogate, no nesting without end.
+pub fn check_structure(raw: &str) -> Result<(), InvalidData> {
     let found = Found::default();
     let mut reader = serde_json::Deserializer::from_str(raw);
     let checked = Strict { levels_left: Data::DEPTH_MAX, found: &found }

@@ -60,7 +60,8 @@ async fn without_the_routes_for_development_only_the_five_tasks_are_there() {
     }
     let answer = world.get("/activity").await;
     answer.is_classic_error(405);
-    assert_eq!(answer.header("allow"), "POST");
+    let allow = answer.header("allow");
+    assert!(allow.contains("POST") && !allow.contains("GET") && !allow.contains("HEAD"), "{answer}");
     world.call(Method::HEAD, "/activity").await.is(405);
     world.post("/activity", json!({ "actor": "eric", "verb": "post" })).await.is(200);
     world.post("/feed/ivan", json!({ "follow": "eric" })).await.is(200);
@@ -73,11 +74,8 @@ async fn a_database_with_more_than_five_thousand_users_is_not_reset() {
     let world = World::start(Store::Sqlite);
     let [eric] = world.users(["eric"]).await;
     let lines: String = (0..5000).fold(String::new(), |all, n| all + &format!("{{\"username\":\"u{n}\"}}\n"));
-    let file = world.home().join("users.ndjson");
-    std::fs::write(&file, lines).unwrap();
-    let import =
-        crate::kit::feed_me(world.home(), world.settings()).arg("import").arg(&file).output().unwrap();
-    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+    std::fs::write(world.place().home().join("users.ndjson"), lines).unwrap();
+    world.place().run(&["import", "users.ndjson"]);
     eric.posts("share", "post:1").await.is(201);
     world.get("/reset").await.is_classic_error(409);
     eric.own_feed().await.shows(&["eric share post:1"]);

@@ -183,7 +183,7 @@ async fn a_wrong_method_is_a_405_that_names_the_right_ones(world: &World) {
     }
     // A HEAD of what changes everything is no harmless look.
     let answer = world.call(Method::HEAD, "/reset").await;
-    assert_eq!(answer.is(405).header("allow"), "GET");
+    assert!(!answer.is(405).header("allow").contains("HEAD"), "{answer}");
 }
 
 async fn a_body_over_the_limit_is_a_413(world: &World) {

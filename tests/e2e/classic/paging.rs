@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::assert_is_datetime;
-use crate::kit::{World, on_both_stores, on_sqlite, raw_answer};
+use crate::kit::{Store, World, on_both_stores, on_sqlite, raw_answer};
 
 on_both_stores!(
     pages_hold_twenty_and_lead_to_each_other,
@@ -161,4 +161,23 @@ async fn addresses_of_pages_carry_the_host_that_was_asked(world: &World) {
     assert_eq!(status, 200);
     assert!(answer.contains(&format!("{}/feed/ivan?page=2", world.address())), "{answer}");
     assert!(!answer.contains("evil"), "{answer}");
+}
+
+/// A proxy that is trusted by configuration is believed, hop by hop; a public URL of one's own stands above all.
+#[tokio::test]
+async fn a_trusted_proxy_is_believed_about_the_address() {
+    let forwarded =
+        "X-Forwarded-Host: feed.example\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: 203.0.113.7\r\n";
+    for (settings, wanted) in [
+        (vec![("FEEDME__SERVER__TRUSTED_PROXIES", "127.0.0.0/8")], "https://feed.example/feed/ivan?page=2"),
+        (vec![("FEEDME__SERVER__TRUSTED_PROXIES", "10.0.0.0/8")], "http://127.0.0.1"),
+        (vec![("FEEDME__SERVER__PUBLIC_URL", "https://me.example")], "https://me.example/feed/ivan?page=2"),
+    ] {
+        let world = World::start_with(Store::Sqlite, &settings);
+        world.users(["ivan"]).await;
+        let items: Vec<_> = (0..21).map(|_| json!({ "actor": "ivan", "verb": "post" })).collect();
+        world.post("/v1/activities/batch", json!({ "activities": items })).await.is(200);
+        let (_, answer) = raw_answer(&world.host(), "GET /feed/ivan", forwarded).unwrap();
+        assert!(answer.contains(&format!("\"next_url\":\"{wanted}")), "{settings:?}: {answer}");
+    }
 }

@@ -28,7 +28,7 @@ async fn an_unchanged_answer_is_a_304(world: &World) {
         format!("{}/blocks", ivan.path()),
         format!("{}/relationships?with=eric", ivan.path()),
         format!("/v1/activities/{id}"),
-        format!("/v1/activities?actor=eric&external_id=none"),
+        "/v1/activities?actor=eric&external_id=none".to_owned(),
         eric.own_path(),
         ivan.friends_path(),
         ivan.mentions_path(),

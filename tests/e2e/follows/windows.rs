@@ -62,7 +62,7 @@ async fn kept_history_ends_with_the_unfollow(world: &World) {
     let [eric, ivan] = eric_with_three_years(world).await;
     ivan.follows_from(&eric, "2020-01-01T00:00:00Z").await.is(201);
     ivan.unfollows_keeping_history(&eric).await.is(204);
-    world.get(&ivan.link("following", &eric)).await.is_problem(404, "not-following");
+    world.get(&ivan.link("following", &eric)).await.is_problem(404, "follow-not-found");
     eric.posts("share", "after").await.is(201);
     let kept = ["eric share 2021", "eric share 2020"];
     ivan.friends_feed().await.shows(&kept);
@@ -102,8 +102,8 @@ async fn a_plain_unfollow_forgets_kept_history_too(world: &World) {
     ivan.unfollows_keeping_history(&eric).await.is(204);
     ivan.unfollows(&eric).await.is(204);
     ivan.friends_feed().await.shows(&[]);
-    ivan.unfollows(&eric).await.is_problem(404, "not-following");
-    ivan.unfollows_keeping_history(&eric).await.is_problem(404, "not-following");
+    ivan.unfollows(&eric).await.is_problem(404, "follow-not-found");
+    ivan.unfollows_keeping_history(&eric).await.is_problem(404, "follow-not-found");
     // A present follow takes it along.
     ivan.follows(&eric).await.is(201);
     ivan.unfollows_keeping_history(&eric).await.is(204);

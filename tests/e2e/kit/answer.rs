@@ -89,7 +89,11 @@ impl Answer {
         if let Some(errors) = problem.get("errors") {
             let errors = errors.as_array().unwrap_or_else(|| panic!("{self}"));
             assert!(
-                errors.iter().all(|fault| fault["pointer"].is_string() && fault["detail"].is_string()),
+                errors.iter().all(|fault| {
+                    // A fault of the body, or of the query.
+                    (fault["pointer"].is_string() != fault["parameter"].is_string())
+                        && fault["detail"].is_string()
+                }),
                 "{self}"
             );
         }

@@ -47,24 +47,29 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Sends it to a server that may be gone. What it answers keeps every promise all the same.
+    pub(crate) async fn attempt(self) -> Result<Answer, reqwest::Error> {
+        let answer = self.request.send().await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let bytes = answer.bytes().await?.to_vec();
+        let answer = Answer { asked: self.asked, status, headers, bytes };
+        answer.keeps_every_promise(self.is_v1);
+        Ok(answer)
+    }
+}
+
 impl IntoFuture for Call {
     type Output = Answer;
     type IntoFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
+        let asked = self.asked.clone();
         Box::pin(async move {
-            let answer = match self.request.send().await {
+            match self.attempt().await {
                 Ok(answer) => answer,
-                Err(error) => panic!("{}: no answer: {error:?}", self.asked),
-            };
-            let (status, headers) = (answer.status(), answer.headers().clone());
-            let bytes = match answer.bytes().await {
-                Ok(bytes) => bytes.to_vec(),
-                Err(error) => panic!("{}: the answer broke off: {error:?}", self.asked),
-            };
-            let answer = Answer { asked: self.asked, status, headers, bytes };
-            answer.keeps_every_promise(self.is_v1);
-            answer
+                Err(error) => panic!("{asked}: no answer: {error:?}"),
+            }
         })
     }
 }

@@ -40,6 +40,14 @@ impl Database {
     }
 }
 
+impl Database {
+    /// The database is gone, as when its server is; only for one on a server.
+    pub(crate) fn vanish(&self) {
+        let name = self.name_on_server.as_ref().unwrap();
+        run(&mut admin(), &format!("drop database {name} with (force)"));
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         if let Some(name) = &self.name_on_server {

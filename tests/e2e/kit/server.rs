@@ -7,7 +7,7 @@ use std::{
 };
 
 /// How long a start or a stop may take before something is wrong; the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The binary, as somebody would run it in the folder `home`: with these settings and no others.
 pub(crate) fn feed_me(home: &Path, settings: &[(String, String)]) -> Command {
@@ -49,10 +49,9 @@ impl Server {
         loop {
             match address.recv_timeout(Duration::from_millis(50)) {
                 Ok(address) => return Ok(Self { child, address, output }),
-                // Both streams are at their end: the process is gone, or will never say it.
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) if begun.elapsed() < PATIENCE => {}
-                Err(mpsc::RecvTimeoutError::Timeout) => break,
+                // Too late, or both streams are at their end: the process is gone, or will never say it.
+                Err(_) => break,
             }
         }
         let _ = child.kill();

@@ -1,51 +1,42 @@
-use std::{path::Path, sync::Mutex, time::Duration};
+use std::{sync::Mutex, time::Duration};
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::kit::{Answer, Call, Database, Server, Store, User};
+use crate::kit::{Answer, Call, Place, Server, Store, User};
 
 /// A server of one story alone, on a database of its own. Both are gone when the story ends.
 pub(crate) struct World {
     server: Mutex<Server>,
     client: Client,
-    settings: Vec<(String, String)>,
     // After the server, so that it goes after the server.
-    database: Database,
-    home: TempDir,
+    place: Place,
 }
 
 impl World {
     pub(crate) fn start(store: Store) -> Self {
-        Self::start_with(store, &[])
+        Place::fresh(store).serve()
     }
 
     /// With settings: the names are those of the environment.
     pub(crate) fn start_with(store: Store, settings: &[(&str, &str)]) -> Self {
-        let home = TempDir::new().unwrap();
-        let database = Database::fresh(store, home.path());
-        Self::over(home, database, settings)
+        let place = Place::fresh(store);
+        settings.iter().fold(place, |place, (name, value)| place.with(name, value)).serve()
     }
 
-    /// On a database that is there already.
-    pub(crate) fn over(home: TempDir, database: Database, settings: &[(&str, &str)]) -> Self {
-        let mut all = vec![
-            ("FEEDME__SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
-            ("FEEDME__DATABASE__URL".to_owned(), database.url.clone()),
-        ];
-        for (name, value) in settings {
-            all.retain(|(known, _)| known != name);
-            all.push(((*name).to_owned(), (*value).to_owned()));
-        }
-        let server = Mutex::new(Server::start(home.path(), &all));
+    pub(super) fn at(place: Place) -> Self {
         let client = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
-        Self { server, client, settings: all, database, home }
+        Self { server: Mutex::new(place.start()), client, place }
+    }
+
+    /// Where the server runs; other commands can be run there, too.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Scheme, host and port.
@@ -58,18 +49,6 @@ impl World {
         self.address().trim_start_matches("http://").to_owned()
     }
 
-    pub(crate) fn home(&self) -> &Path {
-        self.home.path()
-    }
-
-    pub(crate) fn database_url(&self) -> &str {
-        &self.database.url
-    }
-
-    pub(crate) fn settings(&self) -> &[(String, String)] {
-        &self.settings
-    }
-
     /// The server itself, for stories about the process.
     pub(crate) fn server(&self) -> std::sync::MutexGuard<'_, Server> {
         self.server.lock().unwrap()
@@ -80,14 +59,19 @@ impl World {
         let mut server = self.server();
         server.terminate();
         assert!(server.wait().success(), "the server did not stop well:\n{}", server.output());
-        *server = Server::start(self.home(), &self.settings);
+        *server = self.place.start();
+    }
+
+    /// Starts a server in the place of one that ended.
+    pub(crate) fn start_again(&self) {
+        *self.server() = self.place.start();
     }
 
     /// Kills the server as a power cut does and starts it again on the same database.
     pub(crate) fn crash_and_start_again(&self) {
         let mut server = self.server();
         server.kill();
-        *server = Server::start(self.home(), &self.settings);
+        *server = self.place.start();
     }
 
     /// A request to a path, or to an absolute URL that the server gave.

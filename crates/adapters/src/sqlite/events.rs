@@ -1,0 +1,118 @@
+use async_trait::async_trait;
+use diesel::{SqliteConnection, prelude::*, sql_types};
+use feed_me_domain::{
+    Timestamp,
+    error::StoreError,
+    ports::{EventLog, LogExtent, LoggedEvent},
+    sequence::{Counters, Event, EventKind},
+};
+use serde_json::json;
+
+use super::{
+    SqliteStore,
+    errors::Trouble,
+    rows,
+    schema::{events, sequence},
+    sql,
+};
+
+type Row = (i64, i64, String, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+#[async_trait]
+impl EventLog for SqliteStore {
+    async fn after(&self, position: i64, take: usize) -> Result<Vec<LoggedEvent>, StoreError> {
+        const AFTER: &str = "select e.position, e.at, e.kind, e.activity, u.id, o.id from events e \
+            left join users u on u.key = e.user_key left join users o on o.key = e.other_key \
+            where e.position > ?1 order by e.position limit ?2";
+        type Types = (
+            sql_types::BigInt,
+            sql_types::BigInt,
+            sql_types::Text,
+            sql_types::Nullable<sql_types::Binary>,
+            sql_types::Nullable<sql_types::Binary>,
+            sql_types::Nullable<sql_types::Binary>,
+        );
+        self.read(move |conn| {
+            let query = sql::query::<Types>(AFTER).bind(position).bind(sql::limit(take));
+            query.load::<Row>(conn)?.into_iter().map(logged).collect()
+        })
+        .await
+    }
+
+    async fn extent(&self) -> Result<LogExtent, StoreError> {
+        // One statement, so that both ends are of one instant.
+        const EXTENT: &str =
+            "select ifnull((select min(position) from events), position + 1), position from sequence";
+        self.read(|conn| {
+            let (first, last) =
+                sql::query::<(sql_types::BigInt, sql_types::BigInt)>(EXTENT).get_result(conn)?;
+            Ok(LogExtent { first, last })
+        })
+        .await
+    }
+
+    async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
+        self.write(move |write| {
+            let last = counters(write.conn)?.position;
+            // The log stays without gaps: only what is oldest goes, up to the first event that is young enough.
+            let oldest: Vec<(i64, i64)> = events::table
+                .select((events::position, events::at))
+                .order(events::position)
+                .limit(sql::limit(take))
+                .load(write.conn)?;
+            let old = oldest.iter().take_while(|(position, at)| *position < last && *at < before.micros());
+            let Some((up_to, _)) = old.last() else { return Ok(0) };
+            Ok(diesel::delete(events::table.filter(events::position.le(up_to))).execute(write.conn)?)
+        })
+        .await
+    }
+}
+
+fn logged((position, at, kind, activity, user, other): Row) -> Result<LoggedEvent, Trouble> {
+    Ok(LoggedEvent {
+        position,
+        at: rows::timestamp(at)?,
+        kind: EventKind::parse(&kind).ok_or_else(|| Trouble::stored("kind of event", kind))?,
+        activity: activity.as_deref().map(rows::activity_id).transpose()?,
+        user: user.as_deref().map(rows::user_id).transpose()?,
+        other: other.as_deref().map(rows::user_id).transpose()?,
+    })
+}
+
+/// The counters, which the transaction under way has locked.
+pub(super) fn counters(conn: &mut SqliteConnection) -> Result<Counters, Trouble> {
+    let columns = (sequence::position, sequence::stamp, sequence::user_key);
+    let (position, stamp, user_key) = sequence::table.select(columns).first(conn)?;
+    Ok(Counters { position, stamp: rows::timestamp(stamp)?, user_key })
+}
+
+pub(super) fn store_counters(conn: &mut SqliteConnection, counters: &Counters) -> Result<(), Trouble> {
+    let columns = (
+        sequence::position.eq(counters.position),
+        sequence::stamp.eq(counters.stamp.micros()),
+        sequence::user_key.eq(counters.user_key),
+    );
+    diesel::update(sequence::table).set(columns).execute(conn)?;
+    Ok(())
+}
+
+/// Appends what happened to the log, with one statement.
+pub(super) fn append(conn: &mut SqliteConnection, happened: &[Event]) -> Result<(), Trouble> {
+    const APPEND: &str = "insert into events (position, at, kind, activity, user_key, other_key) \
+        select value->>0, value->>1, value->>2, unhex(value->>3), value->>4, value->>5 from json_each(?1)";
+    if happened.is_empty() {
+        return Ok(());
+    }
+    let lines = happened.iter().map(|event| {
+        json!([
+            event.position,
+            event.at.micros(),
+            event.kind.as_str(),
+            event.activity.map(rows::hex),
+            event.user.map(|key| key.0),
+            event.other.map(|key| key.0),
+        ])
+    });
+    sql::command(APPEND).bind(rows::json(lines)).execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The schema of a file, and how it comes to be current.
+
+use diesel::{
+    SqliteConnection, connection::SimpleConnection, migration::MigrationSource, prelude::*, sqlite::Sqlite,
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use feed_me_domain::error::StoreError;
+
+use super::{SqliteStore, errors::Trouble, lock, sql};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+
+impl SqliteStore {
+    /// Brings the schema up to date, and names the migrations that were run for it. Of two processes that do so at
+    /// once, one waits for the other.
+    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        let path = self.path.clone();
+        self.writer
+            .run_bare(move |conn| {
+                let _one_at_a_time = lock::wait_to_migrate(&path)
+                    .map_err(|error| StoreError::Unavailable(format!("no lock to migrate: {error}")))?;
+                let names = pending(conn)?;
+                conn.run_pending_migrations(MIGRATIONS).map_err(failed)?;
+                // A statement that was prepared for the schema before is of no use.
+                conn.batch_execute("pragma optimize")?;
+                Ok(names)
+            })
+            .await
+    }
+
+    /// Takes the last migration back, and names it; none where none has been run.
+    pub async fn revert_last_migration(&self) -> Result<Option<String>, StoreError> {
+        let path = self.path.clone();
+        self.writer
+            .run_bare(move |conn| {
+                let _one_at_a_time = lock::wait_to_migrate(&path)
+                    .map_err(|error| StoreError::Unavailable(format!("no lock to migrate: {error}")))?;
+                if applied(conn)?.is_empty() {
+                    return Ok(None);
+                }
+                let version = conn.revert_last_migration(MIGRATIONS).map_err(failed)?;
+                Ok(Some(version.to_string()))
+            })
+            .await
+    }
+
+    /// The migrations that have not been run, oldest first.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        self.read(pending).await
+    }
+}
+
+/// Asked without diesel's harness, which wants to write a table where it is missing.
+pub(super) fn pending(conn: &mut SqliteConnection) -> Result<Vec<String>, Trouble> {
+    let applied = applied(conn)?;
+    let known = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(failed)?;
+    let names = known.iter().map(|migration| migration.name());
+    let missing = names.filter(|name| !applied.contains(&name.version().to_string()));
+    let mut missing: Vec<_> = missing.map(ToString::to_string).collect();
+    missing.sort();
+    Ok(missing)
+}
+
+fn applied(conn: &mut SqliteConnection) -> Result<Vec<String>, Trouble> {
+    let tables = "select count(*) from sqlite_schema where name = '__diesel_schema_migrations'";
+    if sql::query::<diesel::sql_types::BigInt>(tables).get_result::<i64>(conn)? == 0 {
+        return Ok(Vec::new());
+    }
+    let versions = "select version from __diesel_schema_migrations";
+    Ok(sql::query::<diesel::sql_types::Text>(versions).load(conn)?)
+}
+
+fn failed(error: impl std::fmt::Display) -> Trouble {
+    Trouble::Store(StoreError::Failed(format!("a migration failed: {error}")))
+}

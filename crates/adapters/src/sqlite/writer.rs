@@ -1,0 +1,276 @@
+//! The one connection that writes, and the thread that owns it.
+//!
+//! Writes that wait share a transaction: each runs in a savepoint of its own, the counters and the events of all are
+//! stored once, and one commit, with its one wait for the disk, serves them all. Nobody is answered before it.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use feed_me_domain::{
+    error::StoreError,
+    ports::{Clock, IdGenerator},
+    sequence::Turn,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{errors::Trouble, events, idempotency::ScopeGuard};
+
+/// How many writes wait before the next has to wait outside.
+const QUEUE_MAX: usize = 1024;
+/// How many writes share a commit at most: what a write waits for others stays bounded.
+const GROUP_MAX: usize = 256;
+
+/// What a write works with.
+pub(super) struct Write<'a> {
+    pub(super) conn: &'a mut SqliteConnection,
+    pub(super) turn: Turn<'a>,
+}
+
+/// Sends writes to the thread that owns the connection.
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Queued>>,
+    thread: Option<JoinHandle<()>>,
+    patience: Duration,
+}
+
+enum Queued {
+    /// Shares a transaction with others.
+    Shared(Box<dyn Job>),
+    /// Has a transaction to itself.
+    Alone(Box<dyn Job>),
+    /// Wants no transaction.
+    Bare(Box<dyn FnOnce(&mut SqliteConnection) + Send>),
+}
+
+impl Writer {
+    /// Opens the connection and starts the thread.
+    pub(super) fn start(
+        url: &str,
+        patience: Duration,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+    ) -> Result<Self, String> {
+        let mut conn = SqliteConnection::establish(url).map_err(|error| error.to_string())?;
+        // FULL: what was answered survives a loss of power, not only of the process.
+        let pragmas = format!(
+            "pragma busy_timeout = {}; pragma journal_mode = wal; pragma synchronous = full; \
+             pragma foreign_keys = on; pragma cache_size = -65536; pragma mmap_size = 268435456; \
+             pragma temp_store = memory;",
+            patience.as_millis()
+        );
+        conn.batch_execute(&pragmas).map_err(|error| error.to_string())?;
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || serve(conn, jobs, &*clock, &*ids))
+            .map_err(|error| error.to_string())?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), patience })
+    }
+
+    /// Carries out a write in a transaction that it may share with others.
+    pub(super) async fn run<T, F>(&self, guard: Option<ScopeGuard>, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Write<'_>) -> Result<T, Trouble> + Send + 'static,
+    {
+        let (job, answer) = Task::new(guard, work);
+        self.submit(Queued::Shared(job), answer).await
+    }
+
+    /// Carries out a write in a transaction of its own.
+    pub(super) async fn run_alone<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Write<'_>) -> Result<T, Trouble> + Send + 'static,
+    {
+        let (job, answer) = Task::new(None, work);
+        self.submit(Queued::Alone(job), answer).await
+    }
+
+    /// Gives `work` the connection, outside any transaction.
+    pub(super) async fn run_bare<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = move |conn: &mut SqliteConnection| {
+            let outcome = caught(|| work(conn));
+            // Nobody may be waiting any more.
+            let _ = reply.send(outcome);
+        };
+        self.submit(Queued::Bare(Box::new(job)), answer).await
+    }
+
+    async fn submit<T>(
+        &self,
+        queued: Queued,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let ended = || StoreError::Failed("the thread that writes has ended".to_owned());
+        let queue = self.queue.as_ref().ok_or_else(ended)?;
+        match tokio::time::timeout(self.patience, queue.send(queued)).await {
+            Ok(Ok(())) => answer.await.map_err(|_| ended())?,
+            Ok(Err(_)) => Err(ended()),
+            Err(_) => Err(StoreError::Unavailable("too many writes are waiting".to_owned())),
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// What is queued is still carried out.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was logged where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A write as the thread sees it.
+trait Job: Send {
+    /// Carries it out; whether it succeeded. The answer waits for the commit.
+    fn run(&mut self, write: &mut Write<'_>) -> bool;
+    /// The commit failed: so did this.
+    fn fail(&mut self, error: &StoreError);
+    /// Answers.
+    fn answer(self: Box<Self>);
+}
+
+struct Task<T, F> {
+    work: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    guard: Option<ScopeGuard>,
+}
+
+impl<T, F> Task<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Write<'_>) -> Result<T, Trouble> + Send + 'static,
+{
+    fn new(guard: Option<ScopeGuard>, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Box::new(Self { work: Some(work), outcome: None, reply, guard }), answer)
+    }
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Write<'_>) -> Result<T, Trouble> + Send,
+{
+    fn run(&mut self, write: &mut Write<'_>) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        let outcome = caught(|| work(write));
+        let succeeded = outcome.is_ok();
+        self.outcome = Some(outcome);
+        succeeded
+    }
+
+    fn fail(&mut self, error: &StoreError) {
+        // A write that failed by itself keeps its own reason.
+        if !matches!(self.outcome, Some(Err(_))) {
+            self.outcome = Some(Err(error.clone()));
+        }
+    }
+
+    fn answer(self: Box<Self>) {
+        // The key is free before its client can hear of it and send the next request.
+        drop(self.guard);
+        if let Some(outcome) = self.outcome {
+            // Nobody may be waiting any more.
+            let _ = self.reply.send(outcome);
+        }
+    }
+}
+
+fn caught<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(outcome) => outcome.map_err(StoreError::from),
+        Err(_) => Err(StoreError::Failed("a write panicked".to_owned())),
+    }
+}
+
+fn serve(
+    mut conn: SqliteConnection,
+    mut jobs: mpsc::Receiver<Queued>,
+    clock: &dyn Clock,
+    ids: &dyn IdGenerator,
+) {
+    let mut next = None;
+    while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
+        let mut group = match first {
+            Queued::Bare(work) => {
+                work(&mut conn);
+                continue;
+            }
+            Queued::Alone(job) => vec![job],
+            Queued::Shared(job) => {
+                let mut group = vec![job];
+                while group.len() < GROUP_MAX && next.is_none() {
+                    match jobs.try_recv() {
+                        Ok(Queued::Shared(job)) => group.push(job),
+                        Ok(other) => next = Some(other),
+                        Err(_) => break,
+                    }
+                }
+                group
+            }
+        };
+        if let Err(trouble) = carry_out(&mut conn, &mut group, clock, ids) {
+            let error = StoreError::from(trouble);
+            group.iter_mut().for_each(|job| job.fail(&error));
+        }
+        group.into_iter().for_each(Job::answer);
+    }
+}
+
+/// All of the group in one transaction. An error means that nothing of it is stored.
+fn carry_out(
+    conn: &mut SqliteConnection,
+    group: &mut [Box<dyn Job>],
+    clock: &dyn Clock,
+    ids: &dyn IdGenerator,
+) -> Result<(), Trouble> {
+    conn.batch_execute("begin immediate")?;
+    let done =
+        run_all(conn, group, clock, ids).and_then(|()| conn.batch_execute("commit").map_err(Trouble::from));
+    if done.is_err() {
+        // Fails where SQLite itself has rolled back already, as it does when the disk is full.
+        let _ = conn.batch_execute("rollback");
+    }
+    done
+}
+
+fn run_all(
+    conn: &mut SqliteConnection,
+    group: &mut [Box<dyn Job>],
+    clock: &dyn Clock,
+    ids: &dyn IdGenerator,
+) -> Result<(), Trouble> {
+    let loaded = events::counters(conn)?;
+    let mut write = Write { conn, turn: Turn::begin(loaded, clock, ids) };
+    for job in group {
+        let checkpoint = write.turn.checkpoint();
+        write.conn.batch_execute("savepoint job")?;
+        if !job.run(&mut write) {
+            write.conn.batch_execute("rollback to job")?;
+            write.turn.roll_back_to(checkpoint);
+        }
+        write.conn.batch_execute("release job")?;
+    }
+    let Write { conn, turn } = write;
+    let (counters, happened) = turn.finish();
+    events::append(conn, &happened)?;
+    if counters != loaded {
+        events::store_counters(conn, &counters)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! The composition root: builds everything that the settings ask for. Nothing else in this crate names an adapter.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use feed_me_adapters::{
+    postgres::{self, PgOptions, PgStore},
+    sqlite::{AlreadyServed, OpenError, ServingLock, SqliteOptions, SqliteStore},
+    system::{SystemClock, SystemIds, random_key},
+};
+use feed_me_domain::{
+    CursorCodec, StoreError,
+    ports::{Clock, IdGenerator, Stores},
+};
+
+use crate::{
+    services::Services,
+    settings::{DatabaseSettings, FeedEngine, FeedSettings, Settings, redacted_url},
+};
+
+/// The name of the cursor key among the secrets of a database.
+const CURSOR_KEY: &str = "cursor_key";
+
+/// Everything, wired.
+pub struct App {
+    /// The services behind the routes.
+    pub services: Services,
+    /// What keeps the data.
+    pub stores: Stores,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFailure {
+    /// The SQLite file cannot be opened.
+    #[error(transparent)]
+    Sqlite(#[from] OpenError),
+    /// Another process serves the SQLite file.
+    #[error(transparent)]
+    Served(#[from] AlreadyServed),
+    /// The SQLite file is not there, and the command makes none.
+    #[error("there is no database {}; feed-me migrate makes one", .0.display())]
+    Missing(PathBuf),
+    /// The schema is older than this binary.
+    #[error(
+        "the schema of {url} is not current ({pending} was not run); feed-me migrate brings it up to date"
+    )]
+    NotCurrent {
+        /// The database, without its password.
+        url: String,
+        /// What was not run.
+        pending: String,
+    },
+    /// The database could not.
+    #[error("the database {url}: {source}")]
+    Store {
+        /// The database, without its password.
+        url: String,
+        /// What it said.
+        source: StoreError,
+    },
+    /// The operating system gives no random bytes for a key.
+    #[error("no random bytes for the cursor key: {0}")]
+    NoRandomness(std::io::Error),
+}
+
+impl App {
+    /// Builds the whole object graph on `database`, whose schema has to be current.
+    pub async fn build(settings: &Settings, database: &Database) -> Result<Self, OpenFailure> {
+        // The only engine there is reads feeds where everything else is.
+        let FeedEngine::Sql = settings.feed.engine;
+        let stores = database.stores();
+        let cursors = CursorCodec::new(&cursor_key(&settings.feed, &stores, database).await?);
+        let services = Services::new(&stores, &database.clock, &cursors);
+        Ok(Self { services, stores, clock: database.clock.clone() })
+    }
+}
+
+/// The key from the settings, or else the one that the database keeps.
+async fn cursor_key(
+    settings: &FeedSettings,
+    stores: &Stores,
+    database: &Database,
+) -> Result<Vec<u8>, OpenFailure> {
+    if let Some(key) = &settings.cursor_key {
+        return Ok(key.clone().into_bytes());
+    }
+    let fresh = random_key().map_err(OpenFailure::NoRandomness)?;
+    stores.secrets.secret(CURSOR_KEY, fresh.to_vec()).await.map_err(|source| database.failed(source))
+}
+
+/// The database that the settings name.
+pub struct Database {
+    url: String,
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+enum Store {
+    Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PgStore>),
+}
+
+/// Whether a SQLite file that is not there is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfMissing {
+    /// It is, and its folder too.
+    Make,
+    /// That is an error.
+    Fail,
+}
+
+impl Database {
+    /// Opens the database. Its scheme decides which adapter does.
+    pub fn open(settings: &DatabaseSettings, if_missing: IfMissing) -> Result<Self, OpenFailure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
+        let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
+        let url = settings.url.clone();
+        let store = if let Some(path) = sqlite_path(&url) {
+            if if_missing == IfMissing::Fail && !path.exists() {
+                return Err(OpenFailure::Missing(path.to_owned()));
+            }
+            let path = path.to_owned();
+            let options = SqliteOptions { path, readers: settings.pool_size, acquire_timeout };
+            Store::Sqlite(Arc::new(SqliteStore::open(options, clock.clone(), ids)?))
+        } else {
+            let options = PgOptions { url: url.clone(), pool_size: settings.pool_size, acquire_timeout };
+            let connected = PgStore::connect(options, clock.clone(), ids);
+            Store::Postgres(Arc::new(connected.map_err(|source| failed(&url, source))?))
+        };
+        Ok(Self { url, store, clock })
+    }
+
+    /// Brings the schema up to date and names what was run for it. Of several instances one works and the others wait.
+    pub async fn migrate(&self) -> Result<Vec<String>, OpenFailure> {
+        let run = match &self.store {
+            Store::Sqlite(store) => store.migrate().await,
+            Store::Postgres(_) => self.on_postgres(postgres::migrations::run_pending).await,
+        };
+        run.map_err(|source| self.failed(source))
+    }
+
+    /// What was not run yet.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, OpenFailure> {
+        let pending = match &self.store {
+            Store::Sqlite(store) => store.pending_migrations().await,
+            Store::Postgres(_) => self.on_postgres(postgres::migrations::pending).await,
+        };
+        pending.map_err(|source| self.failed(source))
+    }
+
+    /// Takes back the last migration and names it; none where none was run. A SQLite file that is served is left alone.
+    pub async fn revert_migration(&self) -> Result<Option<String>, OpenFailure> {
+        let _not_served = self.lock_for_serving()?;
+        let reverted = match &self.store {
+            Store::Sqlite(store) => store.revert_last_migration().await,
+            Store::Postgres(_) => self.on_postgres(postgres::migrations::revert_last).await,
+        };
+        reverted.map_err(|source| self.failed(source))
+    }
+
+    /// Fails where the schema is not the one that this binary needs.
+    pub async fn expect_current(&self) -> Result<(), OpenFailure> {
+        let pending = self.pending_migrations().await?;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        Err(OpenFailure::NotCurrent { url: redacted_url(&self.url), pending: pending.join(", ") })
+    }
+
+    /// Keeps other servers off a SQLite file for as long as the answer lives. PostgreSQL takes any number of servers.
+    pub fn lock_for_serving(&self) -> Result<Option<ServingLock>, OpenFailure> {
+        match &self.store {
+            Store::Sqlite(store) => Ok(Some(store.lock_for_serving()?)),
+            Store::Postgres(_) => Ok(None),
+        }
+    }
+
+    fn stores(&self) -> Stores {
+        match &self.store {
+            Store::Sqlite(store) => Stores::of(store.clone()),
+            Store::Postgres(store) => Stores::of(store.clone()),
+        }
+    }
+
+    /// Does what blocks where blocking harms nobody.
+    async fn on_postgres<T: Send + 'static>(
+        &self,
+        work: fn(&str) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let url = self.url.clone();
+        let done = tokio::task::spawn_blocking(move || work(&url)).await;
+        done.unwrap_or_else(|error| Err(StoreError::Failed(format!("the migrations broke off: {error}"))))
+    }
+
+    fn failed(&self, source: StoreError) -> OpenFailure {
+        failed(&self.url, source)
+    }
+}
+
+fn failed(url: &str, source: StoreError) -> OpenFailure {
+    OpenFailure::Store { url: redacted_url(url), source }
+}
+
+/// `sqlite://relative/path` and `sqlite:///absolute/path`.
+fn sqlite_path(url: &str) -> Option<&Path> {
+    url.strip_prefix("sqlite://").map(Path::new)
+}

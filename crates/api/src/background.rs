@@ -1,0 +1,134 @@
+//! What a server does beside answering: it forgets what is old.
+
+use std::{future::Future, time::Duration};
+
+use feed_me_domain::{
+    StoreError, Timestamp,
+    ports::{Clock, Stores},
+};
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+
+/// How long a stored answer is repeated.
+const KEYS_KEPT_HOURS: u64 = 24;
+/// Between two rounds.
+const ROUND_EVERY: Duration = Duration::from_mins(1);
+/// The most rows that one write takes away, so that requests do not wait long for their turn.
+const STEP_ROWS: usize = 500;
+/// Between two steps of a round.
+const STEP_PAUSE: Duration = Duration::from_millis(50);
+
+/// Runs until it is dropped.
+pub struct Background {
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Background {
+    /// Begins to forget stored answers older than a day, and events older than `retention_hours`.
+    pub fn start(app: &App, retention_hours: u64) -> Self {
+        let (stores, clock) = (app.stores.clone(), app.clock.clone());
+        let keys = forever(ROUND_EVERY, "stored answers are not cleared away", move || {
+            let (stores, before) = (stores.clone(), hours_ago(&*clock, KEYS_KEPT_HOURS));
+            async move { sweep(&stores, before).await }
+        });
+        let (stores, clock) = (app.stores.clone(), app.clock.clone());
+        let events = forever(ROUND_EVERY, "old events are not cleared away", move || {
+            let (stores, before) = (stores.clone(), hours_ago(&*clock, retention_hours));
+            async move { trim(&stores, before).await }
+        });
+        Self { tasks: vec![tokio::task::spawn_local(keys), tokio::task::spawn_local(events)] }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // A step is one transaction: it is done whole or not at all.
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Repeats rounds. A failure is told once, and again only after a round that went well.
+async fn forever<F: Future<Output = Result<(), StoreError>>>(
+    every: Duration,
+    trouble: &str,
+    round: impl Fn() -> F,
+) {
+    let mut is_told = false;
+    loop {
+        tokio::time::sleep(every).await;
+        match round().await {
+            Ok(()) => is_told = false,
+            Err(error) => {
+                if !is_told {
+                    tracing::warn!(%error, "{trouble}");
+                }
+                is_told = true;
+            }
+        }
+    }
+}
+
+async fn sweep(stores: &Stores, before: Timestamp) -> Result<(), StoreError> {
+    while stores.idempotency.sweep(before, STEP_ROWS).await? == STEP_ROWS {
+        tokio::time::sleep(STEP_PAUSE).await;
+    }
+    Ok(())
+}
+
+async fn trim(stores: &Stores, before: Timestamp) -> Result<(), StoreError> {
+    while stores.events.trim(before, STEP_ROWS).await? == STEP_ROWS {
+        tokio::time::sleep(STEP_PAUSE).await;
+    }
+    Ok(())
+}
+
+fn hours_ago(clock: &dyn Clock, hours: u64) -> Timestamp {
+    let micros = i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(3_600_000_000);
+    clock.now().plus_micros(micros.saturating_neg())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use feed_me_adapters::{
+        memory::MemoryStore,
+        system::{SystemClock, SystemIds},
+    };
+    use feed_me_domain::{Given, PutUser, Username};
+
+    use super::*;
+
+    async fn stores_with_events(count: usize) -> Stores {
+        let stores = Stores::of(Arc::new(MemoryStore::new(Arc::new(SystemClock), Arc::new(SystemIds))));
+        for number in 0..count {
+            let username = Username::parse(&format!("user-{number}")).unwrap();
+            stores.users.put(PutUser { username, display_name: Given::Absent }).await.unwrap();
+        }
+        stores
+    }
+
+    #[tokio::test]
+    async fn old_events_go_in_steps_until_none_is_left_but_the_last() {
+        let events = STEP_ROWS * 2 + 3;
+        let stores = stores_with_events(events).await;
+        trim(&stores, hours_ago(&SystemClock, 1)).await.unwrap();
+        let extent = stores.events.extent().await.unwrap();
+        assert_eq!((extent.first, usize::try_from(extent.last).unwrap()), (1, events));
+        trim(&stores, Timestamp::MAX).await.unwrap();
+        let extent = stores.events.extent().await.unwrap();
+        assert_eq!(extent.first, extent.last);
+    }
+
+    #[tokio::test]
+    async fn a_round_that_fails_does_not_end_the_rounds() {
+        let rounds = std::cell::Cell::new(0);
+        let task = forever(Duration::from_millis(1), "trouble", || {
+            rounds.set(rounds.get() + 1);
+            async { Err(StoreError::Unavailable("down".to_owned())) }
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(200), task).await.is_err());
+        assert!(2 < rounds.get());
+    }
+}

@@ -1,0 +1,77 @@
+//! What each command does.
+
+mod migrate;
+mod serve;
+mod transfer;
+mod verify_config;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    net::SocketAddr,
+};
+
+use crate::{
+    app::OpenFailure,
+    cli::{Cli, Command},
+    logging,
+    settings::{self, Loaded, SettingsError},
+    transfer::{ExportFailure, ImportFailure},
+};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenFailure),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The server broke off.
+    #[error("cannot serve: {0}")]
+    Serve(io::Error),
+    /// The import ended before its end.
+    #[error("import: {0}")]
+    Import(#[from] ImportFailure),
+    /// The export failed.
+    #[error("export: {0}")]
+    Export(#[from] ExportFailure),
+    /// Standard output takes no more.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Does what the command line asks for, with the environment given.
+pub async fn run(cli: Cli, environment: Vec<(OsString, OsString)>) -> Result<(), Failure> {
+    let asked = cli.asked();
+    let load = || -> Result<Loaded, Failure> {
+        let loaded = settings::load(&asked, environment)?;
+        logging::start(&loaded.settings.log);
+        Ok(loaded)
+    };
+    match &cli.command {
+        Command::Serve(_) => serve::serve(load()?.settings).await,
+        Command::Migrate(args) => migrate::migrate(args, load()?.settings).await,
+        Command::Import(args) => transfer::import(args, load()?.settings).await,
+        Command::Export(args) => transfer::export(args, load()?.settings).await,
+        Command::VerifyConfig(args) => verify_config::verify_config(args, &load()?),
+        Command::Openapi => say(1),
+    }
+}
+
+/// Prints a line on standard output.
+fn say(line: impl std::fmt::Display) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,34 @@
+use std::{
+    io::{self, Write},
+    net::{SocketAddr, TcpListener},
+};
+
+use super::Failure;
+use crate::{
+    app::{App, Database, IfMissing},
+    background::Background,
+    server,
+    settings::Settings,
+};
+
+/// Serves until it is asked to stop, and ends what is under way first.
+pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
+    let database = Database::open(&settings.database, IfMissing::Make)?;
+    let _serving = database.lock_for_serving()?;
+    let run = database.migrate().await?;
+    if !run.is_empty() {
+        tracing::info!(migrations = run.join(", "), "the schema was brought up to date");
+    }
+    let app = App::build(&settings, &database).await?;
+    // Only now: whoever can connect is answered.
+    let listen = settings.server.listen;
+    let listener = TcpListener::bind(listen).map_err(|source| Failure::Listen { listen, source })?;
+    let _background = Background::start(&app, settings.events.retention_hours);
+    server::serve(app.services.clone(), &settings, listener, announce).await.map_err(Failure::Serve)
+}
+
+/// Tells people and scripts where to go. Whether anybody reads it does not matter to the server.
+fn announce(address: SocketAddr) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "feed-me listens on http://{address}").and_then(|()| out.flush());
+}

@@ -1,0 +1,70 @@
+//! The names of all settings.
+
+/// A setting that there is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// Section and key.
+    pub(super) name: &'static str,
+    /// How much of its value may be shown.
+    pub(super) shown: ShownAs,
+}
+
+/// How much of a value may be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ShownAs {
+    /// All.
+    Value,
+    /// All but the passwords in it.
+    Url,
+    /// Only that there is one.
+    Secret,
+}
+
+const fn plain(name: &'static str) -> Known {
+    Known { name, shown: ShownAs::Value }
+}
+
+/// Every setting, in the order of `config/default.toml`.
+pub(super) const KNOWN: &[Known] = &[
+    plain("dev_endpoints"),
+    plain("server.listen"),
+    plain("server.public_url"),
+    plain("server.trusted_proxies"),
+    plain("server.cors_origins"),
+    plain("server.workers"),
+    plain("server.shutdown_timeout_s"),
+    plain("server.header_timeout_ms"),
+    Known { name: "database.url", shown: ShownAs::Url },
+    plain("database.pool_size"),
+    plain("database.acquire_timeout_ms"),
+    plain("feed.page_size"),
+    Known { name: "feed.cursor_key", shown: ShownAs::Secret },
+    plain("feed.engine"),
+    plain("events.retention_hours"),
+    plain("auth.mode"),
+    plain("auth.allow_open"),
+    plain("log.format"),
+    plain("log.filter"),
+];
+
+/// The setting of a name.
+pub(super) fn known(name: &str) -> Option<Known> {
+    KNOWN.iter().find(|known| known.name == name).copied()
+}
+
+/// What a name that nobody knows may have been meant for: half a sentence.
+pub(super) fn hint_for(name: &str) -> String {
+    if name == "profile" {
+        return "the profile is chosen before the settings are read, by --profile or FEEDME_PROFILE"
+            .to_owned();
+    }
+    let section = name.split_once('.').map_or(name, |(section, _)| section);
+    let prefix = format!("{section}.");
+    let beside: Vec<_> = KNOWN.iter().filter_map(|known| known.name.strip_prefix(&prefix)).collect();
+    if beside.is_empty() {
+        let mut tops: Vec<_> = KNOWN.iter().filter_map(|known| known.name.split('.').next()).collect();
+        tops.dedup();
+        return format!("there is no such setting; there are {}", tops.join(", "));
+    }
+    format!("there is no such setting; {section} has {}", beside.join(", "))
+}

@@ -1,0 +1,248 @@
+//! Where settings come from, and what each may be.
+
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use actix_web::http::Uri;
+
+use super::{
+    AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LogFormat,
+    LogSettings, ServerSettings, Settings, fault::SettingsError, layers::Layer, network::Network,
+    profile::file_layers, reader::Reader,
+};
+
+/// What the command line says about settings.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The profile.
+    pub profile: Option<String>,
+    /// The folder of the files of settings.
+    pub folder: Option<PathBuf>,
+    /// Settings with a flag of their own.
+    pub overrides: Vec<Override>,
+}
+
+/// A setting that a flag sets.
+#[derive(Clone, Debug)]
+pub struct Override {
+    /// The flag.
+    pub flag: &'static str,
+    /// The setting.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+/// Settings that can be used, and where each came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// Each with its origin.
+    pub shown: Vec<Shown>,
+}
+
+/// A setting as it may be shown to anybody.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Section and key.
+    pub name: &'static str,
+    /// Its value, without secrets.
+    pub value: String,
+    /// Where that came from.
+    pub origin: String,
+}
+
+const PROFILE_VARIABLE: &str = "FEEDME_PROFILE";
+const PROFILE_DEFAULT: &str = "development";
+
+/// Reads the settings: the files, built in and on disk, then the environment, then the command line.
+pub fn load(asked: &Asked, environment: Vec<(OsString, OsString)>) -> Result<Loaded, SettingsError> {
+    let mut faults = Vec::new();
+    let (profile, profile_origin) = profile_of(asked, &environment);
+    let folder = asked.folder.as_deref().map(Path::new);
+    let mut layers = file_layers(folder, &profile, &profile_origin, &mut faults);
+    layers.push(Layer::of_environment(environment, &mut faults));
+    layers.push(Layer::of_flags(&asked.overrides));
+
+    let mut reader = Reader::new(layers, faults);
+    let settings = read(&mut reader, &profile);
+    if let Some(settings) = &settings {
+        refuse_open_server(&mut reader, settings);
+    }
+    match settings {
+        Some(settings) if reader.faults.is_empty() => {
+            let mut shown =
+                vec![Shown { name: "profile", value: format!("{profile:?}"), origin: profile_origin }];
+            shown.extend(reader.shown());
+            Ok(Loaded { settings, shown })
+        }
+        _ => Err(SettingsError(reader.faults)),
+    }
+}
+
+fn profile_of(asked: &Asked, environment: &[(OsString, OsString)]) -> (String, String) {
+    if let Some(profile) = &asked.profile {
+        return (profile.clone(), "the flag --profile".to_owned());
+    }
+    match environment.iter().find(|(name, _)| name == PROFILE_VARIABLE) {
+        Some((_, value)) => {
+            (value.to_string_lossy().into_owned(), format!("the environment variable {PROFILE_VARIABLE}"))
+        }
+        None => (PROFILE_DEFAULT.to_owned(), "the default".to_owned()),
+    }
+}
+
+/// Reads every section before it gives up, so that all faults are found.
+fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
+    let dev_endpoints = reader.boolean("dev_endpoints");
+    let server = server(reader);
+    let database = database(reader);
+    let feed = feed(reader);
+    let log = log(reader);
+    let auth = auth(reader);
+    let retention_hours = reader.number("events.retention_hours", &(1..=87_600));
+    Some(Settings {
+        profile: profile.to_owned(),
+        dev_endpoints: dev_endpoints?,
+        server: server?,
+        database: database?,
+        feed: feed?,
+        log: log?,
+        auth: auth?,
+        events: EventSettings { retention_hours: retention_hours? },
+    })
+}
+
+fn server(reader: &mut Reader) -> Option<ServerSettings> {
+    let listen = reader.one(
+        "server.listen",
+        "an IP address with a port, such as 127.0.0.1:5000 or [::1]:5000",
+        |text| text.parse().ok(),
+    );
+    let public_url = reader.optional(
+        "server.public_url",
+        "http:// or https:// with a host and nothing after it, such as https://feed.example.org",
+        |text| origin(text.strip_suffix('/').unwrap_or(text)),
+    );
+    let trusted_proxies = reader.list(
+        "server.trusted_proxies",
+        "addresses or networks, such as 127.0.0.1 or 10.0.0.0/8",
+        |text| text.parse::<Network>().is_ok().then(|| text.to_owned()),
+    );
+    let cors_origins = reader.list(
+        "server.cors_origins",
+        "origins without a path, such as https://app.example.org, or *",
+        |text| {
+            if text == "*" { Some(text.to_owned()) } else { origin(text) }
+        },
+    );
+    let workers = reader.number("server.workers", &(0..=1024));
+    let shutdown_timeout_s = reader.number("server.shutdown_timeout_s", &(0..=3600));
+    let header_timeout_ms = reader.number("server.header_timeout_ms", &(1..=600_000));
+    Some(ServerSettings {
+        listen: listen?,
+        public_url: public_url.ok()?,
+        trusted_proxies: trusted_proxies?,
+        cors_origins: cors_origins?,
+        workers: workers?,
+        shutdown_timeout_s: shutdown_timeout_s?,
+        header_timeout_ms: header_timeout_ms?,
+    })
+}
+
+fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
+    let url = reader.one(
+        "database.url",
+        "sqlite://relative/path, sqlite:///absolute/path or postgres://user:password@host:port/database",
+        |text| is_database_url(text).then(|| text.to_owned()),
+    );
+    let pool_size = reader.number("database.pool_size", &(1..=1000));
+    let acquire_timeout_ms = reader.number("database.acquire_timeout_ms", &(1..=600_000));
+    Some(DatabaseSettings { url: url?, pool_size: pool_size?, acquire_timeout_ms: acquire_timeout_ms? })
+}
+
+fn feed(reader: &mut Reader) -> Option<FeedSettings> {
+    let page_size = reader.number("feed.page_size", &(1..=1000));
+    let cursor_key = reader.optional("feed.cursor_key", "at least 16 characters, or nothing", |text| {
+        (16 <= text.chars().count()).then(|| text.to_owned())
+    });
+    let engine = reader.one(
+        "feed.engine",
+        "sql (index, which answers from memory, is not available in this version)",
+        |text| (text == "sql").then_some(FeedEngine::Sql),
+    );
+    Some(FeedSettings { page_size: page_size?, cursor_key: cursor_key.ok()?, engine: engine? })
+}
+
+fn log(reader: &mut Reader) -> Option<LogSettings> {
+    let format = reader.one("log.format", "pretty or json", |text| match text {
+        "pretty" => Some(LogFormat::Pretty),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    });
+    let filter = reader.one(
+        "log.filter",
+        "a level (error, warn, info, debug, trace), or levels by module such as info,feed_me_api=debug",
+        |text| {
+            let valid = !text.is_empty() && tracing_subscriber::EnvFilter::builder().parse(text).is_ok();
+            valid.then(|| text.to_owned())
+        },
+    );
+    Some(LogSettings { format: format?, filter: filter? })
+}
+
+fn auth(reader: &mut Reader) -> Option<AuthSettings> {
+    let mode = reader.one(
+        "auth.mode",
+        "off: keys are not available in this version yet, so a server that is not for development starts only where \
+         everybody may call it and auth.mode = off is said explicitly (FEEDME__AUTH__MODE=off)",
+        |text| (text == "off").then_some(AuthMode::Off),
+    );
+    let allow_open = reader.boolean("auth.allow_open");
+    Some(AuthSettings { mode: mode?, allow_open: allow_open? })
+}
+
+/// A server that lets everybody call must not be reachable from elsewhere by accident.
+fn refuse_open_server(reader: &mut Reader, settings: &Settings) {
+    let AuthMode::Off = settings.auth.mode;
+    if !is_loopback(settings.server.listen) && !settings.auth.allow_open {
+        reader.fault(
+            "server.listen",
+            "with auth.mode = off everybody who reaches this address may do everything; listen on a loopback address, \
+             or set auth.allow_open = true (FEEDME__AUTH__ALLOW_OPEN=true) if that is meant"
+                .to_owned(),
+        );
+    }
+}
+
+fn is_loopback(listen: SocketAddr) -> bool {
+    listen.ip().to_canonical().is_loopback()
+}
+
+/// The scheme decides what opens the database; it says itself what else is wrong with the URL.
+fn is_database_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    if rest.is_empty() || rest.contains(char::is_control) {
+        return false;
+    }
+    match scheme {
+        // A folder is no database.
+        "sqlite" => !rest.ends_with('/'),
+        "postgres" | "postgresql" => true,
+        _ => false,
+    }
+}
+
+/// A web origin: scheme, host and perhaps a port. Written as browsers send it, in lower case.
+fn origin(text: &str) -> Option<String> {
+    let (scheme, authority) = text.split_once("://")?;
+    let is_web = matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https");
+    let uri: Uri = text.parse().ok()?;
+    let has_host =
+        uri.authority().is_some_and(|parsed| parsed.as_str() == authority && !parsed.host().is_empty());
+    (is_web && has_host && !authority.contains('@')).then(|| text.to_ascii_lowercase())
+}
