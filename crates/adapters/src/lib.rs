@@ -4,5 +4,6 @@
 //! and the conformance suite that the domain ships runs on every one of them.
 
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;
 pub mod system;

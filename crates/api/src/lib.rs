@@ -1,7 +1,33 @@
 //! feed-me over HTTP.
+//!
+//! A request goes route ([`v1`], [`classic`], [`operation`]) → handler → service → port. What all handlers share is
+//! small and apart: the way in ([`body`], [`members`], [`names`], [`query`], [`keyed`]), the way out ([`views`],
+//! [`reply`], [`problem`], [`error`], [`finish`]), and what is told about it ([`observe`], [`openapi`]).
 
+pub mod accept;
+pub mod body;
+pub mod classic;
 pub mod cli;
+pub mod error;
+pub mod etag;
+pub mod finish;
+pub mod keyed;
+pub mod links;
 pub mod logging;
+pub mod members;
+pub mod names;
+pub mod observe;
+pub mod openapi;
+pub mod operation;
+pub mod problem;
+pub mod query;
+pub mod reply;
+pub mod request_id;
+pub mod routes;
+pub mod server;
 pub mod services;
 pub mod settings;
+pub mod shared;
 pub mod transfer;
+pub mod v1;
+pub mod views;

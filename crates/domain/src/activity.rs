@@ -12,6 +12,9 @@ use crate::{
     time::Timestamp,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How far ahead of our clock a `published` may be and still be taken for a fast clock: 5 minutes, in microseconds.
 pub const AHEAD_MAX_MICROS: i64 = 5 * 60 * 1_000_000;
 

@@ -92,6 +92,16 @@ pub enum Error {
         /// The most users a database may have to be reset.
         limit: usize,
     },
+    /// The log of changes does not reach back to the position.
+    #[error(
+        "the events right after position {asked} are not kept any more; the log goes on from position {oldest}"
+    )]
+    EventsGone {
+        /// The position asked for.
+        asked: i64,
+        /// The earliest position that can be asked for.
+        oldest: i64,
+    },
     /// The store could not.
     #[error(transparent)]
     Store(#[from] StoreError),

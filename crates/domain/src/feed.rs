@@ -117,3 +117,49 @@ pub struct FeedSlice {
     /// At most `span.take` activities in walking order: newest first going forward, oldest first going backward.
     pub activities: Vec<Activity>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn filter(verbs: &[&str], include_self: bool) -> FeedFilter {
+        FeedFilter::new(verbs.iter().map(|verb| Verb::parse(verb).unwrap()).collect(), include_self)
+    }
+
+    #[test]
+    fn the_order_and_the_repetition_of_verbs_do_not_matter() {
+        let one = filter(&["post", "like", "post"], false);
+        let other = filter(&["like", "post"], false);
+        assert_eq!(one, other);
+        assert_eq!(one.fingerprint(), other.fingerprint());
+        assert_eq!(one.verbs().len(), 2);
+    }
+
+    #[test]
+    fn different_filters_have_different_fingerprints() {
+        let verbs: [&[&str]; 7] = [&[], &["a"], &["b"], &["ab"], &["a", "b"], &["A"], &["a", "b", "ab"]];
+        let filters = verbs.iter().flat_map(|verbs| [filter(verbs, false), filter(verbs, true)]);
+        let seen: HashSet<_> = filters.map(|filter| filter.fingerprint()).collect();
+        assert_eq!(seen.len(), 14);
+    }
+
+    #[test]
+    fn a_filter_without_verbs_wants_all_of_them() {
+        let like = Verb::parse("like").unwrap();
+        assert!(FeedFilter::default().wants(&like));
+        assert!(filter(&["post", "like"], false).wants(&like));
+        assert!(!filter(&["post", "Like"], false).wants(&like));
+    }
+
+    #[test]
+    fn a_later_activity_has_the_greater_position_and_of_equal_times_the_greater_id() {
+        let position = |micros: i64, id: u128| Position {
+            published: Timestamp::from_micros(micros).unwrap(),
+            id: ActivityId::from_uuid(uuid::Uuid::from_u128(id)),
+        };
+        assert!(position(1, 9) < position(2, 1));
+        assert!(position(2, 1) < position(2, 2));
+    }
+}

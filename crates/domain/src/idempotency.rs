@@ -141,3 +141,77 @@ impl StoredKey {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer() -> StoredAnswer {
+        StoredAnswer { status: 201, location: None, body: "{}".to_owned(), names: Vec::new() }
+    }
+
+    fn key(content: &[u8]) -> RequestKey {
+        RequestKey::new(&[b"key"], &[content])
+    }
+
+    fn stored(answer: Option<StoredAnswer>) -> StoredKey {
+        StoredKey { content: key(b"body").content, answer, at: Timestamp::EPOCH }
+    }
+
+    /// What a request with `content` meets after `micros`.
+    fn met(stored: StoredKey, content: &[u8], micros: i64) -> Option<Attempt<()>> {
+        stored.meets(&key(content), Timestamp::EPOCH.plus_micros(micros))
+    }
+
+    #[test]
+    fn the_same_request_is_given_the_first_answer_for_24_hours() {
+        for micros in [0, KEPT_MICROS - 1] {
+            assert_eq!(met(stored(Some(answer())), b"body", micros), Some(Attempt::Replayed(answer())));
+        }
+        assert_eq!(met(stored(Some(answer())), b"body", KEPT_MICROS), None);
+        // Another instance's clock may be behind the one that stored the key.
+        assert_eq!(met(stored(Some(answer())), b"body", -5), Some(Attempt::Replayed(answer())));
+    }
+
+    #[test]
+    fn another_body_under_the_key_is_refused_until_the_key_is_free_again() {
+        let refused = Some(Attempt::Refused(KeyRefusal::Reused));
+        assert_eq!(met(stored(Some(answer())), b"other", KEPT_MICROS - 1), refused);
+        assert_eq!(met(stored(Some(answer())), b"other", KEPT_MICROS), None);
+    }
+
+    #[test]
+    fn an_erased_answer_is_gone_whatever_the_retry_says() {
+        for content in [b"body".as_slice(), b"other"] {
+            let gone = Some(Attempt::Refused(KeyRefusal::Erased));
+            assert_eq!(met(stored(None), content, KEPT_MICROS - 1), gone);
+            assert_eq!(met(stored(None), content, KEPT_MICROS), None);
+        }
+    }
+
+    #[test]
+    fn no_two_lists_of_parts_look_alike() {
+        let lists: [&[&[u8]]; 8] =
+            [&[], &[b""], &[b"", b""], &[b"ab"], &[b"a", b"b"], &[b"", b"ab"], &[b"ab", b""], &[b"abc"]];
+        let digests: std::collections::HashSet<_> =
+            lists.iter().map(|parts| RequestKey::new(parts, &[]).scope).collect();
+        assert_eq!(digests.len(), lists.len());
+        let swapped = RequestKey::new(&[b"a"], &[b"b"]);
+        assert_eq!((swapped.scope, swapped.content), (RequestKey::new(&[b"a"], &[]).scope, digest(&[b"b"])));
+    }
+
+    #[test]
+    fn a_judged_key_stores_nothing_for_an_outcome_that_is_judged_an_error() {
+        let keyed: Keyed<u8> = Keyed { key: key(b"body"), answer: Box::new(|_| Some(answer())) };
+        let judged: Keyed<i32> = keyed.judged(u8::try_from);
+        assert_eq!(judged.key, key(b"body"));
+        assert_eq!((judged.answer)(&5), Some(answer()));
+        assert_eq!((judged.answer)(&-1), None);
+    }
+
+    #[test]
+    fn a_key_that_is_printed_says_nothing_of_the_answer() {
+        let keyed: Keyed<u8> = Keyed { key: key(b"body"), answer: Box::new(|_| Some(answer())) };
+        assert!(format!("{keyed:?}").starts_with("Keyed { key: RequestKey"));
+    }
+}

@@ -28,6 +28,8 @@ pub mod id;
 pub mod idempotency;
 pub mod page;
 pub mod ports;
+#[cfg(test)]
+mod properties;
 pub mod relation;
 pub mod sequence;
 pub mod services;

@@ -202,3 +202,158 @@ impl<'a> Turn<'a> {
         (self.counters, self.events)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{MockClock, MockIdGenerator};
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros).unwrap()
+    }
+
+    fn clock(micros: i64) -> MockClock {
+        let mut clock = MockClock::new();
+        clock.expect_now().times(1).return_once(move || at(micros));
+        clock
+    }
+
+    /// Carries out `work` in a turn that begins on `counters` when the clock says `now`.
+    fn turn<T>(counters: Counters, now: i64, work: impl FnOnce(&mut Turn) -> T) -> (T, Counters, Vec<Event>) {
+        let mut ids = MockIdGenerator::new();
+        ids.expect_random().returning(|| 7);
+        let mut turn = Turn::begin(counters, &clock(now), &ids);
+        let done = work(&mut turn);
+        let (counters, events) = turn.finish();
+        (done, counters, events)
+    }
+
+    fn stamp(turn: &mut Turn) -> Timestamp {
+        turn.stamp()
+    }
+
+    fn number(turn: &mut Turn) -> UserKey {
+        turn.user_key()
+    }
+
+    fn event(turn: &mut Turn) -> i64 {
+        turn.record(EventKind::ActivityAdded, None, None, None)
+    }
+
+    #[test]
+    fn stamps_strictly_increase_within_a_turn_and_from_turn_to_turn() {
+        let (first, counters, _) = turn(Counters::START, 100, |turn| [turn.stamp(), turn.stamp()]);
+        assert_eq!(first, [at(100), at(101)]);
+        // The clock stands still, goes back, and goes on.
+        let (second, counters, _) = turn(counters, 100, stamp);
+        let (third, counters, _) = turn(counters, 5, stamp);
+        let (fourth, ..) = turn(counters, 500, stamp);
+        assert_eq!([second, third, fourth], [at(102), at(103), at(500)]);
+    }
+
+    #[test]
+    fn a_turn_asks_the_clock_once_and_tells_what_it_said() {
+        let counters = Counters { stamp: at(900), ..Counters::START };
+        let (now, ..) = turn(counters, 100, |turn| {
+            turn.stamp();
+            turn.now()
+        });
+        assert_eq!(now, at(100));
+    }
+
+    #[test]
+    fn ids_sort_as_their_stamps_do() {
+        let (ids, ..) = turn(Counters::START, 1_234_567_890_123_999, |turn| {
+            [0; 3].map(|_| {
+                let stamp = turn.stamp();
+                turn.uuid(stamp)
+            })
+        });
+        assert!(ids.is_sorted() && ids[0] != ids[1]);
+        let stamp = ActivityId::from_uuid(ids[2]).stamp();
+        assert_eq!(stamp, Some(at(1_234_567_890_124_001)));
+    }
+
+    #[test]
+    fn positions_are_dense_over_turns() {
+        let (first, counters, events) = turn(Counters::START, 100, |turn| [event(turn), event(turn)]);
+        assert_eq!((first, events.len()), ([1, 2], 2));
+        let ((), unchanged, none) = turn(counters, 100, |_| ());
+        assert_eq!((unchanged, none), (counters, vec![]), "a turn that does nothing leaves no trace");
+        let (next, counters, events) = turn(counters, 100, event);
+        assert_eq!((next, counters.position, events[0].position), (3, 3, 3));
+    }
+
+    #[test]
+    fn an_event_happens_at_the_last_stamp_and_never_before_an_earlier_event() {
+        let ((), counters, events) = turn(Counters::START, 100, |turn| {
+            event(turn);
+            turn.stamp();
+            turn.stamp();
+            event(turn);
+        });
+        let (_, _, later) = turn(counters, 5, event);
+        let times: Vec<_> = events.iter().chain(&later).map(|event| event.at).collect();
+        assert_eq!(times, [at(100), at(101), at(101)]);
+    }
+
+    #[test]
+    fn an_event_says_what_was_recorded() {
+        let id = ActivityId::from_uuid(Uuid::from_u128(5));
+        let (_, _, events) = turn(Counters::START, 100, |turn| {
+            turn.record(EventKind::ActivityAdded, Some(id), Some(UserKey(1)), Some(UserKey(2)))
+        });
+        let expected = Event {
+            position: 1,
+            at: at(100),
+            kind: EventKind::ActivityAdded,
+            activity: Some(id),
+            user: Some(UserKey(1)),
+            other: Some(UserKey(2)),
+        };
+        assert_eq!(events, [expected]);
+    }
+
+    #[test]
+    fn going_back_forgets_events_and_numbers_but_gives_no_instant_twice() {
+        let ((keys, stamps), counters, events) = turn(Counters::START, 100, |turn| {
+            let (kept, first) = (turn.user_key(), turn.stamp());
+            event(turn);
+            let checkpoint = turn.checkpoint();
+            let lost = turn.user_key();
+            turn.stamp();
+            event(turn);
+            turn.roll_back_to(checkpoint);
+            let again = turn.user_key();
+            event(turn);
+            ([kept, lost, again], [first, turn.stamp()])
+        });
+        assert_eq!(keys, [UserKey(1), UserKey(2), UserKey(2)]);
+        assert_eq!(stamps, [at(100), at(102)]);
+        assert_eq!(events.iter().map(|event| event.position).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(counters, Counters { position: 2, stamp: at(102), user_key: 2 });
+    }
+
+    #[test]
+    fn numbers_of_users_go_on_and_begin_again_after_a_reset_alone() {
+        let (first, counters, _) = turn(Counters::START, 100, |turn| [turn.user_key(), turn.user_key()]);
+        let (next, counters, _) = turn(counters, 100, number);
+        assert_eq!((first, next), ([UserKey(1), UserKey(2)], UserKey(3)));
+        let (restarted, counters, _) = turn(counters, 100, |turn| {
+            turn.restart_user_keys();
+            event(turn);
+            turn.user_key()
+        });
+        assert_eq!((restarted, counters.position), (UserKey(1), 1));
+    }
+
+    #[test]
+    fn every_kind_of_event_is_read_from_its_name() {
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::parse(kind.as_str()), Some(kind));
+        }
+        let names: std::collections::HashSet<_> = EventKind::ALL.map(EventKind::as_str).into();
+        assert_eq!(names.len(), EventKind::ALL.len());
+        assert_eq!(EventKind::parse("activity.Added"), None);
+    }
+}

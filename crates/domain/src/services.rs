@@ -5,6 +5,7 @@
 
 mod activities;
 mod development;
+mod events;
 mod feeds;
 mod follows;
 mod paging;
@@ -12,6 +13,10 @@ mod relations;
 mod transfer;
 mod users;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
-    activities::*, development::*, feeds::*, follows::*, paging::*, relations::*, transfer::*, users::*,
+    activities::*, development::*, events::*, feeds::*, follows::*, paging::*, relations::*, transfer::*,
+    users::*,
 };

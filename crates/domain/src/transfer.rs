@@ -3,7 +3,7 @@
 use crate::{
     activity::{AHEAD_MAX_MICROS, Activity},
     error::Fault,
-    follow::Window,
+    follow::{Window, united},
     text::{DisplayName, Username},
     time::Timestamp,
 };
@@ -91,7 +91,13 @@ impl Record {
             Self::Activity(activity) => not_ahead("/published", activity.published),
             Self::Follow(follow) => {
                 on_oneself("/followee", &follow.follower, &follow.followee)?;
-                follow.current.map_or(Ok(()), |current| not_ahead("/since", current.since))
+                if let Some(current) = follow.current {
+                    not_ahead("/since", current.since)?;
+                    current.from.map_or(Ok(()), |from| not_ahead("/from", from))?;
+                }
+                check_kept(&follow.kept)?;
+                let mut ends = follow.kept.iter().filter_map(|window| window.until).enumerate();
+                ends.try_for_each(|(index, at)| not_ahead(&format!("/kept/{index}/until"), at))
             }
             Self::Block(relation) | Self::Mute(relation) => {
                 on_oneself("/username", &relation.owner, &relation.other)?;
@@ -99,6 +105,34 @@ impl Record {
             }
         }
     }
+}
+
+impl FollowRecord {
+    /// The same history in windows that lie apart, in order of time, as every store keeps them: of two that overlap, an
+    /// activity in both would be shown twice.
+    #[must_use]
+    pub fn tidied(self) -> Self {
+        Self { kept: united(self.kept), ..self }
+    }
+}
+
+/// Kept history is closed: only a present follow goes on without an end.
+fn check_kept(kept: &[Window]) -> Result<(), Fault> {
+    for (index, window) in kept.iter().enumerate() {
+        let Some(until) = window.until else {
+            return Err(Fault::new(
+                format!("/kept/{index}/until"),
+                "is required: history that is kept has an end",
+            ));
+        };
+        if window.from.is_some_and(|from| until < from) {
+            return Err(Fault::new(
+                format!("/kept/{index}/until"),
+                format!("is {until}, before the window begins"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What became of one record of an imported batch.

@@ -1,7 +1,7 @@
 //! Pages of feeds: first the keys of the items, by indexes that hold keys alone, then the bodies of those by their keys.
 //! All of a page is read from one snapshot.
 
-mod keys;
+pub(super) mod keys;
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     activity::{Activity, ActivityDraft, ActivityPatch, NewActivity, Precondition},
@@ -79,7 +79,7 @@ impl ActivityService {
                 format!("has {sent} items; a batch has 1 to {}", Self::BATCH_MAX),
             ));
         }
-        let (checked, good) = self.check_batch(drafts).await?;
+        let (checked, good) = self.check_batch(drafts, atomicity).await?;
         if atomicity == Atomicity::AllOrNone && good.len() < checked.len() {
             let faults =
                 checked.into_iter().enumerate().filter_map(|(index, item)| Some((index, item.err()?)));
@@ -159,8 +159,12 @@ impl ActivityService {
     }
 
     /// Sorts a batch into what the store is asked for and what it need not see. The names of all faulty items are looked
-    /// up in one question.
-    async fn check_batch(&self, drafts: Vec<ActivityDraft>) -> Result<(Vec<CheckedItem>, Vec<NewActivity>)> {
+    /// up in one question; those of good items are the store's to check, unless the whole batch fails before it is asked.
+    async fn check_batch(
+        &self,
+        drafts: Vec<ActivityDraft>,
+        atomicity: Atomicity,
+    ) -> Result<(Vec<CheckedItem>, Vec<NewActivity>)> {
         let now = self.clock.now();
         let mut good = Vec::with_capacity(drafts.len());
         let mut checked: Vec<CheckedItem> = Vec::with_capacity(drafts.len());
@@ -177,11 +181,21 @@ impl ActivityService {
                 }
             }
         }
+        if atomicity == Atomicity::AllOrNone && good.len() < checked.len() {
+            for (index, item) in checked.iter().enumerate() {
+                let places = item.iter().flat_map(Names::places);
+                names.extend(places.map(|(pointer, name)| (index, pointer, name)));
+            }
+        }
         let asked: Vec<Username> = names.iter().map(|(_, _, name)| name.clone()).collect();
         let unknown = if asked.is_empty() { Vec::new() } else { self.users.unknown(&asked).await? };
+        let unknown: HashSet<Username> = unknown.into_iter().collect();
+        names.retain(|(_, _, name)| unknown.contains(name));
         for (index, pointer, name) in names {
-            if let (true, Some(Err(faults))) = (unknown.contains(&name), checked.get_mut(index)) {
-                faults.push(Fault::unknown_user(pointer, name));
+            let fault = Fault::unknown_user(pointer, name);
+            match &mut checked[index] {
+                Err(faults) => faults.push(fault),
+                good => *good = Err(vec![fault]),
             }
         }
         Ok((checked, good))
@@ -206,6 +220,11 @@ impl Names {
             target: activity.target.clone().value(),
             external_id: activity.external_id.clone(),
         }
+    }
+
+    fn places(&self) -> impl Iterator<Item = (&'static str, Username)> {
+        let target = self.target.clone().map(|name| ("/target", name));
+        std::iter::once(("/actor", self.actor.clone())).chain(target)
     }
 
     fn judge(&self, posted: Posted) -> Result<Stored> {

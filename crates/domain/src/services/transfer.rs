@@ -32,6 +32,7 @@ impl TransferService {
     pub async fn import(&self, records: Vec<Record>) -> Result<Vec<Imported>> {
         let now = self.clock.now();
         let faults: Vec<_> = records.iter().map(|record| record.check(now).err()).collect();
+        let records: Vec<Record> = records.into_iter().map(tidied).collect();
         if faults.iter().all(Option::is_none) {
             return Ok(self.store.import(records, self.started, self.on_bad).await?);
         }
@@ -58,5 +59,12 @@ impl TransferService {
     /// To be called after the last batch.
     pub async fn settle(&self) -> Result<()> {
         Ok(self.store.settle().await?)
+    }
+}
+
+fn tidied(record: Record) -> Record {
+    match record {
+        Record::Follow(follow) => Record::Follow(follow.tidied()),
+        other => other,
     }
 }

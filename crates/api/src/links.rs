@@ -1,0 +1,222 @@
+//! Absolute URLs: from the setting, else from the request, and from a proxy's word only where the proxy is trusted.
+
+use std::net::{IpAddr, SocketAddr};
+
+use actix_web::{
+    HttpRequest,
+    http::{
+        header::{FORWARDED, HOST, HeaderMap, HeaderName},
+        uri::Authority,
+    },
+};
+
+use crate::settings::ServerSettings;
+
+/// What absolute URLs begin with, and whose word about it counts.
+#[derive(Clone, Debug)]
+pub struct Origins {
+    public_url: Option<String>,
+    proxies: Vec<Network>,
+    listen: SocketAddr,
+}
+
+impl Origins {
+    /// The rules of the settings; `listen` is the address that is really listened on. An error names a proxy that is
+    /// neither an address nor a network.
+    pub fn new(settings: &ServerSettings, listen: SocketAddr) -> Result<Self, String> {
+        let proxies =
+            settings.trusted_proxies.iter().map(|raw| Network::parse(raw)).collect::<Result<_, _>>()?;
+        let public_url = settings.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+        Ok(Self { public_url, proxies, listen })
+    }
+
+    /// Scheme and host of a request: `http://127.0.0.1:5000`.
+    pub fn of(&self, request: &HttpRequest) -> String {
+        if let Some(url) = &self.public_url {
+            return url.clone();
+        }
+        let is_trusted = request
+            .peer_addr()
+            .is_some_and(|peer| self.proxies.iter().any(|proxy| proxy.contains(peer.ip())));
+        let told = if is_trusted { forwarded(request.headers()) } else { Told::default() };
+        let scheme = match told.scheme.as_deref() {
+            Some("https") => "https",
+            _ => "http",
+        };
+        let host = told.host.filter(|host| is_host(host)).or_else(|| own_host(request));
+        format!("{scheme}://{}", host.unwrap_or_else(|| self.listen.to_string()))
+    }
+}
+
+/// The host that the client addressed, where it is one.
+fn own_host(request: &HttpRequest) -> Option<String> {
+    let authority = request.uri().authority().map(Authority::as_str);
+    let header = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    authority.or_else(header).filter(|host| is_host(host)).map(str::to_owned)
+}
+
+/// Whether a text is `host` or `host:port` and nothing that could mean more inside a URL.
+fn is_host(raw: &str) -> bool {
+    let plain = raw
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'));
+    let port_is_fine =
+        |authority: &Authority| match authority.as_str()[authority.host().len()..].strip_prefix(':') {
+            None => authority.host().len() == raw.len(),
+            Some(port) => port.parse::<u16>().is_ok(),
+        };
+    plain && raw.parse::<Authority>().is_ok_and(|it| !it.host().is_empty() && port_is_fine(&it))
+}
+
+/// What a proxy tells about the request it took.
+#[derive(Default)]
+struct Told {
+    scheme: Option<String>,
+    host: Option<String>,
+}
+
+/// Of several, the last word is the trusted proxy's own; what comes before it, its client may have made up.
+fn forwarded(headers: &HeaderMap) -> Told {
+    let last = |name: &HeaderName| {
+        let line = headers.get_all(name).last()?.to_str().ok()?;
+        line.rsplit(',').next().map(|part| part.trim().to_owned())
+    };
+    if let Some(element) = last(&FORWARDED) {
+        let parameter = |wanted: &str| {
+            let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+            let (_, value) = pairs.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+            Some(value.trim_matches('"').to_owned())
+        };
+        return Told {
+            scheme: parameter("proto").map(|it| it.to_ascii_lowercase()),
+            host: parameter("host"),
+        };
+    }
+    Told {
+        scheme: last(&HeaderName::from_static("x-forwarded-proto")).map(|it| it.to_ascii_lowercase()),
+        host: last(&HeaderName::from_static("x-forwarded-host")),
+    }
+}
+
+/// Addresses that begin alike.
+#[derive(Clone, Copy, Debug)]
+struct Network {
+    address: u128,
+    bits: u32,
+}
+
+impl Network {
+    fn parse(raw: &str) -> Result<Self, String> {
+        let refused = || format!("'{raw}' is neither an address nor a network such as 10.0.0.0/8");
+        let (address, bits) = match raw.split_once('/') {
+            None => (raw, None),
+            Some((address, bits)) => (address, Some(bits.parse::<u32>().map_err(|_| refused())?)),
+        };
+        let address: IpAddr = address.trim().parse().map_err(|_| refused())?;
+        let offset = if address.is_ipv4() { 96 } else { 0 };
+        let bits = bits.unwrap_or(128 - offset) + offset;
+        if 128 < bits {
+            return Err(refused());
+        }
+        Ok(Self { address: as_number(address), bits })
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
+        (as_number(address) ^ self.address) & mask == 0
+    }
+}
+
+/// Both families as one: an IPv4 address is its mapped IPv6 one.
+fn as_number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => u128::from(v4.to_ipv6_mapped()),
+        IpAddr::V6(v6) => u128::from(v6),
+    }
+}
+
+/// The path as the client wrote it, fit for a URL in a header.
+pub fn path_of(request: &HttpRequest) -> String {
+    request
+        .uri()
+        .path()
+        .chars()
+        .map(|c| match c {
+            '"' => "%22".to_owned(),
+            '{' => "%7B".to_owned(),
+            '}' => "%7D".to_owned(),
+            c => c.to_string(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn origins(public_url: Option<&str>, proxies: &[&str]) -> Origins {
+        let proxies = proxies.iter().map(|raw| Network::parse(raw).unwrap()).collect();
+        Origins {
+            public_url: public_url.map(str::to_owned),
+            proxies,
+            listen: "127.0.0.1:5000".parse().unwrap(),
+        }
+    }
+
+    fn request(headers: &[(&'static str, &str)]) -> HttpRequest {
+        let mut request = TestRequest::with_uri("/feed/ivan").peer_addr("10.1.2.3:1000".parse().unwrap());
+        for header in headers {
+            request = request.append_header(*header);
+        }
+        request.to_http_request()
+    }
+
+    #[test]
+    fn the_requests_own_host_is_used() {
+        assert_eq!(origins(None, &[]).of(&request(&[("host", "feed.example:81")])), "http://feed.example:81");
+        assert_eq!(origins(None, &[]).of(&request(&[("host", "[::1]:81")])), "http://[::1]:81");
+    }
+
+    #[test]
+    fn a_host_that_is_none_is_not_reflected() {
+        for host in ["a b", "evil.com/x", "user@evil.com", "\"", "a:b", "a:99999", "", ":80", "<x>"] {
+            assert_eq!(origins(None, &[]).of(&request(&[("host", host)])), "http://127.0.0.1:5000", "{host}");
+        }
+    }
+
+    #[test]
+    fn a_forwarded_header_counts_only_from_a_trusted_proxy() {
+        let headers = [
+            ("host", "inner"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "made-up, outer.example"),
+        ];
+        assert_eq!(origins(None, &[]).of(&request(&headers)), "http://inner");
+        assert_eq!(origins(None, &["10.1.2.4"]).of(&request(&headers)), "http://inner");
+        assert_eq!(origins(None, &["10.0.0.0/8"]).of(&request(&headers)), "https://outer.example");
+        let standard =
+            [("host", "inner"), ("forwarded", "for=1.1.1.1;proto=HTTPS;host=\"outer.example:8443\"")];
+        assert_eq!(origins(None, &["10.1.2.3"]).of(&request(&standard)), "https://outer.example:8443");
+    }
+
+    #[test]
+    fn the_public_url_wins() {
+        let url = origins(Some("https://feed.example"), &["10.0.0.0/8"]).of(&request(&[("host", "x")]));
+        assert_eq!(url, "https://feed.example");
+    }
+
+    #[test]
+    fn networks_of_both_families_are_read() {
+        let contains = |network: &str, address: &str| {
+            Network::parse(network).unwrap().contains(address.parse().unwrap())
+        };
+        assert!(contains("0.0.0.0/0", "8.8.8.8") && !contains("0.0.0.0/0", "2001:db8::1"));
+        assert!(contains("::/0", "8.8.8.8") && contains("2001:db8::/32", "2001:db8:1::1"));
+        assert!(contains("10.0.0.1", "::ffff:10.0.0.1"));
+        for raw in ["", "10.0.0.0/33", "::/129", "host", "10.0.0.0/x"] {
+            assert!(Network::parse(raw).is_err(), "{raw}");
+        }
+    }
+}

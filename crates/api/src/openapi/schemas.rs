@@ -1,0 +1,62 @@
+//! Schemas of values that many places share.
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type},
+    },
+};
+
+/// What a username looks like, as a regular expression that ECMAScript and Python understand alike.
+const USERNAME: &str = concat!(
+    r"^(?!\.{1,2}$)(?!\s)",
+    r"[^/\u0000-\u001F\u007F-\u009F\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]+(?<!\s)$"
+);
+
+macro_rules! value {
+    ($(#[$doc:meta])* $name:ident as $shown:literal, $build:expr) => {
+        $(#[$doc])*
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                RefOr::T(Schema::Object($build.build()))
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                $shown.into()
+            }
+        }
+    };
+}
+
+value!(
+    /// A username.
+    UsernameSchema as "Username",
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(80))
+        .pattern(Some(USERNAME))
+        .description(Some("The name a user is known by, compared as it is; percent-encoded in a path."))
+        .examples(["ivan"])
+);
+value!(
+    /// An instant.
+    TimeSchema as "Time",
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .description(Some("RFC 3339 in UTC, always with six digits of a second."))
+        .examples(["2026-02-24T21:20:58.123456Z"])
+);
+value!(
+    /// An object that is kept as it was sent.
+    DataSchema as "Data",
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("Any JSON object, up to 16 KiB without white space and 64 levels deep."))
+);

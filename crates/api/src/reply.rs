@@ -1,0 +1,182 @@
+//! What a handler answers, and how a client may keep it.
+
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderName},
+    },
+};
+use feed_me_domain::{Cursor, StoredAnswer, services::Page};
+use serde::Serialize;
+
+use crate::{etag, links::path_of, problem::Failure, query::Query, shared::Shared};
+
+/// What a handler returns.
+pub type Answer = Result<Reply, Failure>;
+
+/// How an answer may be kept by the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Keep {
+    /// As the surface has always answered: nothing is said.
+    Unsaid,
+    /// Kept, and asked for again with its tag; none: the tag follows from the body.
+    Revalidated(Option<String>),
+    /// Never.
+    Never,
+}
+
+/// An answer of JSON, or of nothing.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    status: StatusCode,
+    body: Option<String>,
+    keep: Keep,
+    headers: Vec<(HeaderName, String)>,
+}
+
+impl Reply {
+    /// JSON with a status.
+    pub fn json(status: StatusCode, view: &impl Serialize) -> Answer {
+        Ok(Self::text(status, written(view)?))
+    }
+
+    /// JSON with 200.
+    pub fn ok(view: &impl Serialize) -> Answer {
+        Self::json(StatusCode::OK, view)
+    }
+
+    /// 204.
+    pub fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: None, keep: Keep::Unsaid, headers: Vec::new() }
+    }
+
+    fn text(status: StatusCode, body: String) -> Self {
+        Self { status, body: Some(body), keep: Keep::Revalidated(None), headers: Vec::new() }
+    }
+
+    /// JSON with 200 as the classic routes answer it.
+    pub fn classic(view: &impl Serialize) -> Answer {
+        Ok(Self::ok(view)?.unsaid())
+    }
+
+    /// The same answer, with nothing said about how it may be kept.
+    #[must_use]
+    pub fn unsaid(self) -> Self {
+        Self { keep: Keep::Unsaid, ..self }
+    }
+
+    /// An answer that was made to be stored.
+    pub fn stored(answer: &StoredAnswer) -> Self {
+        let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+        let headers = answer.location.iter().map(|location| (header::LOCATION, location.clone())).collect();
+        Self { headers, ..Self::text(status, answer.body.clone()) }
+    }
+
+    /// A stored answer that is given again.
+    pub fn replayed(answer: &StoredAnswer) -> Self {
+        let mark = (HeaderName::from_static("idempotency-replayed"), "true".to_owned());
+        let mut reply = Self::stored(answer);
+        reply.headers.push(mark);
+        reply
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The answer has a tag of its own. It stays strong for every client: such an answer is never compressed.
+    #[must_use]
+    pub fn tagged(self, tag: String) -> Self {
+        let plain = self.header(header::CONTENT_ENCODING, "identity");
+        Self { keep: Keep::Revalidated(Some(tag)), ..plain }
+    }
+
+    /// The answer has the tag of its body, and is never compressed either.
+    #[must_use]
+    pub fn tagged_by_body(self) -> Self {
+        let tag = etag::of_body(self.body.as_deref().unwrap_or_default());
+        self.tagged(tag)
+    }
+
+    /// The answer is never kept.
+    #[must_use]
+    pub fn never_kept(self) -> Self {
+        Self { keep: Keep::Never, ..self }
+    }
+}
+
+/// Writes a view as JSON.
+pub fn written(view: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(view).map_err(|error| Failure::internal(format!("an answer is no JSON: {error}")))
+}
+
+/// A page of `items`, with the same neighbours in its body and in its `Link` header.
+pub fn page<T, V: Serialize>(
+    shared: &Shared,
+    request: &HttpRequest,
+    query: &Query,
+    page: &Page<T>,
+    items: Vec<V>,
+) -> Answer {
+    #[derive(Serialize)]
+    struct PageView<'a, V> {
+        items: Vec<V>,
+        next_cursor: Option<&'a str>,
+        previous_cursor: &'a str,
+    }
+    let here = format!("{}{}", shared.origin(request), path_of(request));
+    let link = |cursor: &Cursor, relation: &str| {
+        format!("<{here}?{}>; rel=\"{relation}\"", query.with("cursor", cursor.as_str()))
+    };
+    let mut links: Vec<String> = page.next.iter().map(|cursor| link(cursor, "next")).collect();
+    links.push(link(&page.previous, "prev"));
+    let body = PageView {
+        items,
+        next_cursor: page.next.as_ref().map(Cursor::as_str),
+        previous_cursor: page.previous.as_str(),
+    };
+    Ok(Reply::ok(&body)?.header(header::LINK, links.join(", ")))
+}
+
+impl Responder for Reply {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let tag = match &self.keep {
+            Keep::Revalidated(Some(tag)) => Some(tag.clone()),
+            Keep::Revalidated(None) if is_read => self.body.as_deref().map(etag::of_body),
+            Keep::Revalidated(None) | Keep::Unsaid | Keep::Never => None,
+        };
+        let known = tag.as_ref().filter(|_| is_read && self.status == StatusCode::OK);
+        if let Some(tag) = known.and_then(|tag| etag::if_none_match(request.headers(), tag)) {
+            let mut unchanged = HttpResponse::NotModified();
+            unchanged.insert_header((header::ETAG, tag));
+            return unchanged.insert_header((header::CACHE_CONTROL, "private, no-cache")).finish();
+        }
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in self.headers {
+            response.append_header((name, value));
+        }
+        match self.keep {
+            Keep::Revalidated(_) if is_read => {
+                response.insert_header((header::CACHE_CONTROL, "private, no-cache"));
+            }
+            Keep::Never => {
+                response.insert_header((header::CACHE_CONTROL, "no-store"));
+            }
+            Keep::Revalidated(_) | Keep::Unsaid => {}
+        }
+        if let Some(tag) = tag {
+            response.insert_header((header::ETAG, tag));
+        }
+        match self.body {
+            Some(body) => response.content_type("application/json").body(body),
+            None => response.finish(),
+        }
+    }
+}

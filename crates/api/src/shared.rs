@@ -1,0 +1,98 @@
+//! What every handler works with.
+
+use std::{
+    future::{Ready, ready},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+
+use crate::{accept, links::Origins, problem::Failure, services::Services, settings::Settings};
+
+/// The services, and what the settings say about answering.
+#[derive(Clone)]
+pub struct Shared {
+    /// The services.
+    pub services: Services,
+    /// The size of a numbered page of the classic routes.
+    pub page_size: usize,
+    /// Whether the routes for development are there.
+    pub dev_endpoints: bool,
+    /// Origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    origins: Origins,
+    draining: Arc<AtomicBool>,
+}
+
+impl Shared {
+    /// Takes from the settings what answering needs. `listen` is the address that is really listened on.
+    pub fn new(services: Services, settings: &Settings, listen: SocketAddr) -> Result<Self, String> {
+        Ok(Self {
+            services,
+            page_size: settings.feed.page_size.max(1),
+            dev_endpoints: settings.dev_endpoints,
+            cors_origins: settings.server.cors_origins.clone(),
+            origins: Origins::new(&settings.server, listen)?,
+            draining: Arc::default(),
+        })
+    }
+
+    /// Scheme and host of the absolute URLs of an answer.
+    pub fn origin(&self, request: &HttpRequest) -> String {
+        self.origins.of(request)
+    }
+
+    /// From now on the server is not ready for new work.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is on its way down.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    fn of(request: &HttpRequest) -> Result<web::Data<Self>, Failure> {
+        let shared = request.app_data::<web::Data<Self>>().cloned();
+        shared.ok_or_else(|| Failure::internal("the application was built without its services"))
+    }
+}
+
+macro_rules! door {
+    ($(#[$doc:meta])* $name:ident, $check:expr) => {
+        $(#[$doc])*
+        pub struct $name(web::Data<Shared>);
+
+        impl std::ops::Deref for $name {
+            type Target = Shared;
+            fn deref(&self) -> &Shared {
+                &self.0
+            }
+        }
+
+        impl FromRequest for $name {
+            type Error = Failure;
+            type Future = Ready<Result<Self, Failure>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let check: fn(&HttpRequest) -> Result<(), Failure> = $check;
+                ready(check(request).and_then(|()| Shared::of(request)).map(Self))
+            }
+        }
+    };
+}
+
+door!(
+    /// How `/v1` reaches the services: only for who accepts JSON.
+    Api,
+    |request| accept::check(request.headers())
+);
+door!(
+    /// How the classic and the operational routes reach them.
+    Classic,
+    |_| Ok(())
+);

@@ -1,0 +1,43 @@
+//! The routes of `/v1`.
+
+pub mod activities;
+pub mod batch;
+pub mod feeds;
+pub mod follows;
+pub mod relations;
+pub mod users;
+
+use crate::routes::At;
+
+/// Every path of `/v1`, with its methods.
+pub fn routes() -> Vec<At> {
+    vec![
+        At::new("/v1/users").get(users::list),
+        At::new("/v1/users/{username}")
+            .get(users::get)
+            .put(users::put)
+            .patch(users::patch)
+            .delete(users::erase),
+        At::new("/v1/users/{username}/following").get(follows::following).post(follows::batch),
+        At::new("/v1/users/{username}/following/{followee}")
+            .get(follows::get)
+            .put(follows::put)
+            .delete(follows::delete),
+        At::new("/v1/users/{username}/followers").get(follows::followers),
+        At::new("/v1/users/{username}/relationships").get(follows::relationships),
+        At::new("/v1/users/{username}/blocks").get(relations::blocks),
+        At::new("/v1/users/{username}/blocks/{other}").put(relations::block).delete(relations::unblock),
+        At::new("/v1/users/{username}/mutes").get(relations::mutes),
+        At::new("/v1/users/{username}/mutes/{other}").put(relations::mute).delete(relations::unmute),
+        At::new("/v1/activities").get(activities::find).post(activities::post),
+        At::new("/v1/activities/batch").post(batch::post),
+        At::new("/v1/activities/{id}")
+            .get(activities::get)
+            .patch(activities::patch)
+            .delete(activities::delete),
+        At::new("/v1/feeds/{username}").get(feeds::own),
+        At::new("/v1/feeds/{username}/friends").get(feeds::friends),
+        At::new("/v1/feeds/{username}/friends/explain").get(feeds::explain),
+        At::new("/v1/feeds/{username}/mentions").get(feeds::mentions),
+    ]
+}
