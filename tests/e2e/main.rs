@@ -20,7 +20,7 @@ mod kit;
 mod pages;
 mod races;
 mod random;
-// mod real_data;
+mod real_data;
 mod relations;
 mod transfer;
 mod trust;

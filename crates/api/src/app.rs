@@ -182,6 +182,14 @@ impl Database {
         }
     }
 
+    /// Whether a server has this SQLite file.
+    pub fn is_served(&self) -> bool {
+        match &self.store {
+            Store::Sqlite(store) => matches!(store.lock_for_serving(), Err(AlreadyServed::Held { .. })),
+            Store::Postgres(_) => false,
+        }
+    }
+
     fn stores(&self) -> Stores {
         match &self.store {
             Store::Sqlite(store) => Stores::of(store.clone()),
@@ -204,7 +212,13 @@ impl Database {
     }
 }
 
+/// Drivers write messages of several lines; ours have one.
 fn failed(url: &str, source: StoreError) -> OpenFailure {
+    let in_one_line = |message: String| message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let source = match source {
+        StoreError::Unavailable(message) => StoreError::Unavailable(in_one_line(message)),
+        StoreError::Failed(message) => StoreError::Failed(in_one_line(message)),
+    };
     OpenFailure::Store { url: redacted_url(url), source }
 }
 

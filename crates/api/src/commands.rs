@@ -14,7 +14,7 @@ use std::{
 use crate::{
     app::OpenFailure,
     cli::{Cli, Command},
-    logging,
+    logging, openapi,
     settings::{self, Loaded, SettingsError},
     transfer::{ExportFailure, ImportFailure},
 };
@@ -64,7 +64,7 @@ pub async fn run(cli: Cli, environment: Vec<(OsString, OsString)>) -> Result<(),
         Command::Import(args) => transfer::import(args, load()?.settings).await,
         Command::Export(args) => transfer::export(args, load()?.settings).await,
         Command::VerifyConfig(args) => verify_config::verify_config(args, &load()?),
-        Command::Openapi => say(1),
+        Command::Openapi => say(openapi::openapi().to_pretty_json().map_err(io::Error::from)?),
     }
 }
 

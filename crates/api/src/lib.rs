@@ -3,11 +3,17 @@
 //! A request goes route ([`v1`], [`classic`], [`operation`]) → handler → service → port. What all handlers share is
 //! small and apart: the way in ([`body`], [`members`], [`names`], [`query`], [`keyed`]), the way out ([`views`],
 //! [`reply`], [`problem`], [`error`], [`finish`]), and what is told about it ([`observe`], [`openapi`]).
+//!
+//! Around it stands the binary: [`cli`] says what can be typed, [`commands`] does it, with [`settings`] and [`logging`];
+//! [`app`] puts everything together, and [`transfer`] reads and writes files.
 
 pub mod accept;
+pub mod app;
+pub mod background;
 pub mod body;
 pub mod classic;
 pub mod cli;
+pub mod commands;
 pub mod error;
 pub mod etag;
 pub mod finish;

@@ -100,13 +100,14 @@ fn forwarded(headers: &HeaderMap) -> Told {
 
 /// Addresses that begin alike.
 #[derive(Clone, Copy, Debug)]
-struct Network {
+pub struct Network {
     address: u128,
     bits: u32,
 }
 
 impl Network {
-    fn parse(raw: &str) -> Result<Self, String> {
+    /// An address or a network: `10.0.0.1`, `10.0.0.0/8`, `fd00::/8`.
+    pub fn parse(raw: &str) -> Result<Self, String> {
         let refused = || format!("'{raw}' is neither an address nor a network such as 10.0.0.0/8");
         let (address, bits) = match raw.split_once('/') {
             None => (raw, None),

@@ -1,1 +1,22 @@
-fn main() {}
+//! The binary `feed-me`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use feed_me_api::{cli::Cli, commands};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A message tells its causes itself.
+            eprintln!("feed-me: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let system = actix_web::rt::System::new();
+    system.block_on(commands::run(cli, std::env::vars_os().collect())).map_err(anyhow::Error::from)
+}

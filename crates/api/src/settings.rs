@@ -6,7 +6,6 @@ mod fault;
 mod known;
 mod layers;
 mod load;
-mod network;
 mod profile;
 mod reader;
 mod redact;
@@ -16,7 +15,6 @@ use std::net::SocketAddr;
 pub use self::{
     fault::{SettingFault, SettingsError},
     load::{Asked, Loaded, Override, Shown, load},
-    network::Network,
     redact::redacted_url,
 };
 

@@ -19,7 +19,6 @@ mod export;
 mod import;
 mod input;
 mod line;
-mod members;
 mod output;
 mod progress;
 mod view;

@@ -120,17 +120,18 @@ fn reset(write: &mut Write<'_>, fixture: &Fixture, users_max: usize) -> Outcome<
         fixture.users.iter().map(|name| users::made(write, name.clone(), None, None)).collect();
     users::insert(write.conn, &users)?;
     post_all(write, &fixture.activities, Atomicity::Each)?;
-    follow(write, &fixture.follows)?;
     // All of this is one event. The numbers of the users stay given.
     write.turn.roll_back_to(start);
     for _ in &users {
         write.turn.user_key();
     }
-    write.turn.record(EventKind::Reset, None, None, None);
+    let position = write.turn.record(EventKind::Reset, None, None, None);
+    follow(write, &fixture.follows, position)?;
     Ok(ResetDone::Reset)
 }
 
-fn follow(write: &mut Write<'_>, follows: &[(Username, Username)]) -> Outcome<()> {
+/// Makes follows that came with the event at `position`.
+fn follow(write: &mut Write<'_>, follows: &[(Username, Username)], position: i64) -> Outcome<()> {
     let names = follows.iter().flat_map(|(follower, followee)| [follower, followee]);
     let keys = users::keys_of(write.conn, names)?;
     let key = |name: &Username| {
@@ -143,8 +144,7 @@ fn follow(write: &mut Write<'_>, follows: &[(Username, Username)]) -> Outcome<()
         let since = write.turn.stamp();
         let stored = edges.of(pair);
         stored.edge.current = Some(Current { since, from: None });
-        stored.ordinal =
-            write.turn.record(EventKind::FollowAdded, None, Some(UserKey(pair.0)), Some(UserKey(pair.1)));
+        stored.ordinal = position;
     }
     edges.save(write.conn)
 }

@@ -10,9 +10,10 @@ use actix_web::http::Uri;
 
 use super::{
     AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LogFormat,
-    LogSettings, ServerSettings, Settings, fault::SettingsError, layers::Layer, network::Network,
-    profile::file_layers, reader::Reader,
+    LogSettings, ServerSettings, Settings, fault::SettingsError, layers::Layer, profile::file_layers,
+    reader::Reader,
 };
+use crate::links::Network;
 
 /// What the command line says about settings.
 #[derive(Clone, Debug, Default)]
@@ -131,7 +132,7 @@ fn server(reader: &mut Reader) -> Option<ServerSettings> {
     let trusted_proxies = reader.list(
         "server.trusted_proxies",
         "addresses or networks, such as 127.0.0.1 or 10.0.0.0/8",
-        |text| text.parse::<Network>().is_ok().then(|| text.to_owned()),
+        |text| Network::parse(text).is_ok().then(|| text.to_owned()),
     );
     let cors_origins = reader.list(
         "server.cors_origins",

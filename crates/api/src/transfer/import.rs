@@ -106,11 +106,13 @@ impl std::fmt::Display for BadLine {
     }
 }
 
-/// Imports all files. `report` is told the bad lines that are left out.
+/// Imports all files. `report` is told the bad lines that are left out; `pause` says how long to stand back after a batch,
+/// so that others get their turn.
 pub async fn import(
     transfer: &TransferService,
     plan: &ImportPlan,
     mut report: impl FnMut(&str),
+    mut pause: impl FnMut() -> Duration,
 ) -> Result<ImportSummary, ImportFailure> {
     let read = Arc::new(AtomicU64::new(0));
     let (inputs, total) = open_all(&plan.files, &read)?;
@@ -130,6 +132,7 @@ pub async fn import(
             });
         }
         progress.advance(lines);
+        tokio::time::sleep(pause()).await;
     }
     transfer.settle().await?;
     summary.took = progress.finish();

@@ -12,7 +12,7 @@ use std::{
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::members::Members;
+use super::line::is_user;
 
 /// The longest line, in bytes. An activity with all members at their limits is far shorter.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -130,8 +130,7 @@ impl Input {
 /// Whether the first line in the head of a file is a user's.
 fn begins_with_user(head: &[u8]) -> bool {
     let first = head.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty());
-    let text = first.and_then(|line| std::str::from_utf8(line).ok());
-    text.is_some_and(|text| Members::open(text, "").is_ok_and(|members| members.has("username")))
+    first.and_then(|line| std::str::from_utf8(line).ok()).is_some_and(is_user)
 }
 
 enum LineEnd {

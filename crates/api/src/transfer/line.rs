@@ -1,40 +1,46 @@
 //! What a line says.
 
+use std::fmt::Display;
+
 use feed_me_domain::{
-    ActivityId, Data, DisplayName, ExternalId, Fault, Given, Object, Timestamp, Username, Verb, Window,
+    ActivityId, Data, DisplayName, ExternalId, Fault, Object, Timestamp, Username, Verb, Window,
     follow::united,
     transfer::{FollowRecord, FollowRecordCurrent, Record, RelationRecord, UserRecord},
 };
-use serde_json::value::RawValue;
 
-use super::{canonical::Content, members::Members};
+use super::canonical::Content;
+use crate::members::{Members, array};
+
+const ACTIVITY: &[&str] =
+    &["id", "actor", "verb", "object", "target", "published", "edited_at", "external_id", "data"];
+const FOLLOW: &[&str] = &["follower", "followee", "since", "from", "kept"];
+const USER: &[&str] = &["username", "display_name", "created_at"];
+const BLOCK: &[&str] = &["blocker", "blocked", "since"];
+const MUTE: &[&str] = &["muter", "muted", "since"];
+const WINDOW: &[&str] = &["from", "until"];
 
 /// Reads a line strictly: unknown members, members that stand there twice and wrong values are faults, and all of them are
 /// told. `started` is when the import began: the `since` of a follow that has none.
 pub fn parse_line(text: &str, started: Timestamp) -> Result<Record, Vec<Fault>> {
-    let mut members = Members::open(text, "").map_err(|fault| vec![fault])?;
-    let record = match Kind::of(&members) {
-        Some(Kind::Activity) => activity(&mut members),
-        Some(Kind::Follow) => follow(&mut members, started),
-        Some(Kind::User) => user(&mut members),
-        Some(Kind::Block) => relation(&mut members, "blocker", "blocked").map(Record::Block),
-        Some(Kind::Mute) => relation(&mut members, "muter", "muted").map(Record::Mute),
-        None => {
-            return Err(vec![Fault::new(
-                "",
-                "is no activity, follow, user, block or mute: it has none of the members actor, follower, username, \
-                 blocker and muter",
-            )]);
-        }
+    let Some(kind) = Kind::of(text) else {
+        return Err(no_kind(text));
     };
-    let faults = members.finish();
+    let mut members = Members::item(text, kind.members());
+    let record = match kind {
+        Kind::Activity => activity(&mut members),
+        Kind::Follow => follow(&mut members, started),
+        Kind::User => user(&mut members),
+        Kind::Block => relation(&mut members, "blocker", "blocked").map(Record::Block),
+        Kind::Mute => relation(&mut members, "muter", "muted").map(Record::Mute),
+    };
     match record {
-        Some(record) if faults.is_empty() => Ok(record),
-        _ => Err(faults),
+        Some(record) if members.faults.is_empty() => Ok(record),
+        _ => Err(members.faults),
     }
 }
 
 /// What a line is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Activity,
     Follow,
@@ -44,41 +50,88 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(members: &Members<'_>) -> Option<Self> {
-        let has_any = |names: [&str; 2]| names.iter().any(|name| members.has(name));
-        if has_any(["actor", "verb"]) {
-            Some(Self::Activity)
-        } else if has_any(["follower", "followee"]) {
-            Some(Self::Follow)
-        } else if has_any(["blocker", "blocked"]) {
-            Some(Self::Block)
-        } else if has_any(["muter", "muted"]) {
-            Some(Self::Mute)
-        } else {
-            members.has("username").then_some(Self::User)
+    /// The first kind that any member speaks for.
+    fn of(text: &str) -> Option<Self> {
+        let members = Members::item(text, &[ACTIVITY, FOLLOW, USER, BLOCK, MUTE].concat());
+        let told_by = [
+            (["actor", "verb"], Self::Activity),
+            (["follower", "followee"], Self::Follow),
+            (["blocker", "blocked"], Self::Block),
+            (["muter", "muted"], Self::Mute),
+            (["username", "display_name"], Self::User),
+        ];
+        let has_any = |names: &[&str]| names.iter().any(|name| members.raw(name).is_some());
+        told_by.into_iter().find(|(names, _)| has_any(names)).map(|(_, kind)| kind)
+    }
+
+    fn members(self) -> &'static [&'static str] {
+        match self {
+            Self::Activity => ACTIVITY,
+            Self::Follow => FOLLOW,
+            Self::User => USER,
+            Self::Block => BLOCK,
+            Self::Mute => MUTE,
         }
     }
 }
 
+/// Whether a line is a user's.
+pub(super) fn is_user(text: &str) -> bool {
+    Kind::of(text) == Some(Kind::User)
+}
+
+/// Why a line is of no kind: it is no JSON object, or says nothing that we know.
+fn no_kind(text: &str) -> Vec<Fault> {
+    let mut faults = Members::item(text, &[]).faults;
+    faults.retain(|fault| fault.pointer.is_empty());
+    for fault in &mut faults {
+        fault.detail = fault.detail.replace(" at line 1 column ", " at column ");
+    }
+    if faults.is_empty() {
+        faults.push(Fault::new(
+            "",
+            "is no activity, follow, user, block or mute: it has none of the members actor, follower, username, blocker \
+             and muter",
+        ));
+    }
+    faults
+}
+
+/// A string that must be there.
+fn required<T, E: Display>(
+    members: &mut Members<'_>,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Option<T> {
+    if members.raw(name).is_none() {
+        members.fault(name, "is required");
+    }
+    members.text(name, parse)
+}
+
+/// A string that may be absent or null, which is the same here.
+fn optional<T, E: Display>(
+    members: &mut Members<'_>,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Option<T> {
+    if is_null(members, name) { None } else { members.text(name, parse) }
+}
+
+fn is_null(members: &Members<'_>, name: &str) -> bool {
+    members.raw(name) == Some("null")
+}
+
 fn activity(members: &mut Members<'_>) -> Option<Record> {
-    let id = members.optional("id", parse_id);
-    let actor = members.required("actor", Username::parse);
-    let verb = members.required("verb", Verb::parse);
-    let object = members.optional("object", Object::parse);
-    let target = members.optional("target", Username::parse);
-    let published = members.required("published", Timestamp::parse);
-    let edited_at = members.optional("edited_at", Timestamp::parse);
-    let external_id = members.optional("external_id", ExternalId::parse);
-    let data = match members.raw("data") {
-        Given::Absent | Given::Null => Data::empty(),
-        Given::Value(raw) => match Data::parse(raw) {
-            Ok(data) => data,
-            Err(problem) => {
-                members.fault("data", problem);
-                Data::empty()
-            }
-        },
-    };
+    let id = optional(members, "id", parse_id);
+    let actor = required(members, "actor", Username::parse);
+    let verb = required(members, "verb", Verb::parse);
+    let object = optional(members, "object", Object::parse);
+    let target = optional(members, "target", Username::parse);
+    let published = required(members, "published", Timestamp::parse);
+    let edited_at = optional(members, "edited_at", Timestamp::parse);
+    let external_id = optional(members, "external_id", ExternalId::parse);
+    let data = if is_null(members, "data") { None } else { members.data("data") };
     let content = Content {
         actor: actor?,
         verb: verb?,
@@ -87,7 +140,7 @@ fn activity(members: &mut Members<'_>) -> Option<Record> {
         published: published?,
         edited_at,
         external_id,
-        data,
+        data: data.unwrap_or_else(Data::empty),
     };
     match id.map_or_else(|| content.id(), Ok) {
         Ok(id) => Some(Record::Activity(content.into_activity(id))),
@@ -105,18 +158,18 @@ fn parse_id(raw: &str) -> Result<ActivityId, &'static str> {
 }
 
 fn user(members: &mut Members<'_>) -> Option<Record> {
-    let username = members.required("username", Username::parse);
-    let display_name = members.optional("display_name", DisplayName::parse);
-    let created_at = members.optional("created_at", Timestamp::parse);
+    let username = required(members, "username", Username::parse);
+    let display_name = optional(members, "display_name", DisplayName::parse);
+    let created_at = optional(members, "created_at", Timestamp::parse);
     Some(Record::User(UserRecord { username: username?, display_name, created_at }))
 }
 
 fn follow(members: &mut Members<'_>, started: Timestamp) -> Option<Record> {
-    let follower = members.required("follower", Username::parse);
-    let followee = members.required("followee", Username::parse);
-    let is_only_history = members.is_null("since");
-    let since = members.optional("since", Timestamp::parse).unwrap_or(started);
-    let from = members.optional("from", Timestamp::parse);
+    let follower = required(members, "follower", Username::parse);
+    let followee = required(members, "followee", Username::parse);
+    let is_only_history = is_null(members, "since");
+    let since = optional(members, "since", Timestamp::parse).unwrap_or(started);
+    let from = optional(members, "from", Timestamp::parse);
     let kept = kept(members);
     if is_only_history && kept.is_empty() {
         members
@@ -130,38 +183,45 @@ fn follow(members: &mut Members<'_>, started: Timestamp) -> Option<Record> {
 }
 
 fn kept(members: &mut Members<'_>) -> Vec<Window> {
-    let raw = match members.raw("kept") {
-        Given::Absent | Given::Null => return Vec::new(),
-        Given::Value(raw) => raw,
-    };
-    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
-        members.fault("kept", "must be an array of windows");
-        return Vec::new();
+    let Some(raw) = members.raw("kept").filter(|raw| *raw != "null") else { return Vec::new() };
+    let items = match array(raw, usize::MAX) {
+        Ok((items, _)) => items,
+        Err(problem) => {
+            members.fault("kept", problem);
+            return Vec::new();
+        }
     };
     let mut windows = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
-        match window(item.get(), &format!("/kept/{index}")) {
+        match window(item) {
             Ok(window) => windows.push(window),
-            Err(faults) => members.add_faults(faults),
+            Err(faults) => {
+                let path = format!("/kept/{index}");
+                let inside =
+                    faults.into_iter().map(|fault| Fault { pointer: path.clone() + &fault.pointer, ..fault });
+                members.faults.extend(inside);
+            }
         }
     }
     united(windows)
 }
 
-fn window(text: &str, path: &str) -> Result<Window, Vec<Fault>> {
-    let mut members = Members::open(text, path).map_err(|fault| vec![fault])?;
-    let from = members.optional("from", Timestamp::parse);
-    let until = members.required("until", Timestamp::parse);
+fn window(text: &str) -> Result<Window, Vec<Fault>> {
+    let mut members = Members::item(text, WINDOW);
+    if !members.faults.is_empty() {
+        return Err(members.faults);
+    }
+    let from = optional(&mut members, "from", Timestamp::parse);
+    let until = required(&mut members, "until", Timestamp::parse);
     if until.is_some_and(|until| from.is_some_and(|from| until < from)) {
         members.fault("until", "lies before from");
     }
-    let faults = members.finish();
-    if faults.is_empty() { Ok(Window { from, until }) } else { Err(faults) }
+    if members.faults.is_empty() { Ok(Window { from, until }) } else { Err(members.faults) }
 }
 
 fn relation(members: &mut Members<'_>, owner: &str, other: &str) -> Option<RelationRecord> {
-    let owner = members.required(owner, Username::parse);
-    let other = members.required(other, Username::parse);
-    let since = members.required("since", Timestamp::parse);
+    let owner = required(members, owner, Username::parse);
+    let other = required(members, other, Username::parse);
+    let since = required(members, "since", Timestamp::parse);
     Some(RelationRecord { owner: owner?, other: other?, since: since? })
 }

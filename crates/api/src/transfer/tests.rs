@@ -1,4 +1,4 @@
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
 
 use feed_me_adapters::{
     memory::MemoryStore,
@@ -77,7 +77,7 @@ impl World {
     ) -> Result<ImportSummary, ImportFailure> {
         let plan = ImportPlan { files: files.to_vec(), on_bad, batch_size: 2 };
         let service = self.service(on_bad);
-        import(&service, &plan, |line| self.reports.push(line.to_owned())).await
+        import(&service, &plan, |line| self.reports.push(line.to_owned()), || Duration::ZERO).await
     }
 
     /// (new, already there, bad)
