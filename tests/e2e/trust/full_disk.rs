@@ -1,5 +1,6 @@
 //! A database that may not grow any more: `database.max_pages` stands for a full disk.
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::tables::Tables;
@@ -20,7 +21,8 @@ async fn a_full_disk_is_a_503_and_nothing_is_broken_or_lost() {
 
     // Nothing that needs room is done, by whatever route, and nothing of it is there.
     for attempt in 0..5 {
-        let answers = futures_util::future::join_all((0..8).map(|number| post(&world, &format!("{attempt}-{number}")))).await;
+        let names: Vec<_> = (0..8).map(|number| format!("{attempt}-{number}")).collect();
+        let answers = join_all(names.iter().map(|name| post(&world, name))).await;
         answers.iter().for_each(assert_refused);
         assert_refused(&world.post("/v1/activities/batch?atomic=true", batch()).await);
     }

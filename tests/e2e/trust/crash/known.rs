@@ -153,7 +153,8 @@ impl Known {
     }
 
     fn key(&mut self) -> String {
-        format!("key-{}-{}", self.index, self.number())
+        let number = self.number();
+        format!("key-{}-{number}", self.index)
     }
 
     fn perhaps_key(&mut self) -> Option<String> {
