@@ -23,6 +23,7 @@ pub fn kind_of(error: &Error) -> Kind {
         Error::Key(KeyRefusal::UnderWay) => problem::KEY_UNDER_WAY,
         Error::Key(KeyRefusal::Erased) => problem::KEY_ERASED,
         Error::TooLargeToReset { .. } => problem::RESET_REFUSED,
+        Error::EventsGone { .. } => problem::EVENTS_GONE,
         Error::Store(StoreError::Unavailable(_)) => problem::UNAVAILABLE,
         Error::Store(StoreError::Failed(_)) => problem::INTERNAL,
     }
@@ -68,6 +69,7 @@ pub fn names_in(error: &Error) -> Vec<Username> {
         | Error::Cursor(_)
         | Error::Key(_)
         | Error::TooLargeToReset { .. }
+        | Error::EventsGone { .. }
         | Error::Store(_) => Vec::new(),
     }
 }

@@ -63,6 +63,7 @@ kinds! {
     KEY_UNDER_WAY: 409 "idempotency-key-under-way" "The first request with this Idempotency-Key is under way";
     RESET_REFUSED: 409 "reset-refused" "The database is too large to be reset";
     KEY_ERASED: 410 "idempotent-answer-erased" "The answer to this Idempotency-Key is gone";
+    EVENTS_GONE: 410 "events-gone" "The log does not reach back to the position";
     PRECONDITION_FAILED: 412 "precondition-failed" "The stored version is another one";
     TOO_LARGE: 413 "body-too-large" "The body is too large";
     UNSUPPORTED_MEDIA_TYPE: 415 "unsupported-media-type" "The body is in a form that is not understood";

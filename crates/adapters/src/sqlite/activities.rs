@@ -169,12 +169,10 @@ pub(super) fn by_external_id(
     Ok(found)
 }
 
-/// Stores many activities with one statement, and counts them for their actors with another; no events.
+/// Stores many activities, and counts them for their actors; no events.
 pub(super) fn insert_many(conn: &mut SqliteConnection, new: &[StoredActivity]) -> Result<(), Trouble> {
-    const INSERT: &str = "insert into activities \
-        (id, actor, verb, object, target, published, edited_at, external_id, data, version) \
-        select unhex(value->>0), value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, \
-        value->>8, value->>9 from json_each(?1)";
+    const INTO: &str =
+        "activities (id, actor, verb, object, target, published, edited_at, external_id, data, version)";
     const COUNT: &str = "update users set activities = activities + n.value->>1 from json_each(?1) n \
         where users.key = n.value->>0";
     if new.is_empty() {
@@ -183,21 +181,21 @@ pub(super) fn insert_many(conn: &mut SqliteConnection, new: &[StoredActivity]) -
     let mut counts: HashMap<i64, i64> = HashMap::new();
     let lines = new.iter().map(|StoredActivity { activity, actor, target }| {
         *counts.entry(actor.0).or_default() += 1;
-        json!([
-            rows::hex(activity.id),
-            actor.0,
-            activity.verb.as_str(),
-            activity.object.as_ref().map(Object::as_str),
-            target.map(|key| key.0),
-            activity.published.micros(),
-            activity.edited_at.map(feed_me_domain::Timestamp::micros),
-            activity.external_id.as_ref().map(ExternalId::as_str),
-            activity.data.as_str(),
-            activity.version,
-        ])
+        [
+            rows::blob(activity.id.as_uuid()).into(),
+            actor.0.into(),
+            activity.verb.as_str().into(),
+            activity.object.as_ref().map(Object::as_str).into(),
+            target.map(|key| key.0).into(),
+            activity.published.micros().into(),
+            activity.edited_at.map(feed_me_domain::Timestamp::micros).into(),
+            activity.external_id.as_ref().map(ExternalId::as_str).into(),
+            activity.data.as_str().into(),
+            i64::from(activity.version).into(),
+        ]
     });
-    let lines = rows::json(lines);
-    sql::command(INSERT).bind(lines).execute(conn)?;
+    let lines = lines.collect();
+    sql::insert(conn, INTO, lines)?;
     let counts = rows::json(counts.into_iter().map(|(actor, count)| json!([actor, count])));
     sql::command(COUNT).bind(counts).execute(conn)?;
     Ok(())

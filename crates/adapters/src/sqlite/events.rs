@@ -6,7 +6,6 @@ use feed_me_domain::{
     ports::{EventLog, LogExtent, LoggedEvent},
     sequence::{Counters, Event, EventKind},
 };
-use serde_json::json;
 
 use super::{
     SqliteStore,
@@ -96,23 +95,18 @@ pub(super) fn store_counters(conn: &mut SqliteConnection, counters: &Counters) -
     Ok(())
 }
 
-/// Appends what happened to the log, with one statement.
+/// Appends what happened to the log.
 pub(super) fn append(conn: &mut SqliteConnection, happened: &[Event]) -> Result<(), Trouble> {
-    const APPEND: &str = "insert into events (position, at, kind, activity, user_key, other_key) \
-        select value->>0, value->>1, value->>2, unhex(value->>3), value->>4, value->>5 from json_each(?1)";
-    if happened.is_empty() {
-        return Ok(());
-    }
-    let lines = happened.iter().map(|event| {
-        json!([
-            event.position,
-            event.at.micros(),
-            event.kind.as_str(),
-            event.activity.map(rows::hex),
-            event.user.map(|key| key.0),
-            event.other.map(|key| key.0),
-        ])
+    let rows = happened.iter().map(|event| {
+        [
+            event.position.into(),
+            event.at.micros().into(),
+            event.kind.as_str().into(),
+            event.activity.map(|id| rows::blob(id.as_uuid())).into(),
+            event.user.map(|key| key.0).into(),
+            event.other.map(|key| key.0).into(),
+        ]
     });
-    sql::command(APPEND).bind(rows::json(lines)).execute(conn)?;
+    sql::insert(conn, "events (position, at, kind, activity, user_key, other_key)", rows.collect())?;
     Ok(())
 }

@@ -1,8 +1,6 @@
 //! The schema of a file, and how it comes to be current.
 
-use diesel::{
-    SqliteConnection, connection::SimpleConnection, migration::MigrationSource, prelude::*, sqlite::Sqlite,
-};
+use diesel::{SqliteConnection, migration::MigrationSource, prelude::*, sqlite::Sqlite};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use feed_me_domain::error::StoreError;
 
@@ -21,8 +19,6 @@ impl SqliteStore {
                     .map_err(|error| StoreError::Unavailable(format!("no lock to migrate: {error}")))?;
                 let names = pending(conn)?;
                 conn.run_pending_migrations(MIGRATIONS).map_err(failed)?;
-                // A statement that was prepared for the schema before is of no use.
-                conn.batch_execute("pragma optimize")?;
                 Ok(names)
             })
             .await

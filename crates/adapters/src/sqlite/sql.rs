@@ -12,7 +12,8 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-/// A statement whose rows have the types `ST`. Its text names its binds `?1` to `?9`, each as often as it likes.
+/// A statement whose rows have the types `ST`. Its text names its binds `?1` to `?9`, each as often as it
+/// likes, or takes one after the other by a bare `?`.
 pub(super) struct Sql<ST> {
     text: Cow<'static, str>,
     binds: Vec<Bind>,
@@ -51,8 +52,9 @@ impl<ST> QueryFragment<Sqlite> for Sql<ST> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         let mut pieces = self.text.split('?');
         pass.push_sql(pieces.next().unwrap_or_default());
-        for piece in pieces {
-            let place = piece.bytes().next().map_or(0, |digit| usize::from(digit.wrapping_sub(b'1')));
+        for (number, piece) in pieces.enumerate() {
+            let digit = piece.bytes().next().filter(u8::is_ascii_digit);
+            let place = digit.map_or(number, |digit| usize::from(digit.wrapping_sub(b'1')));
             match self.binds.get(place) {
                 Some(Bind::Number(value)) => pass.push_bind_param::<BigInt, i64>(value)?,
                 Some(Bind::Text(value)) => pass.push_bind_param::<Text, str>(value)?,
@@ -63,7 +65,7 @@ impl<ST> QueryFragment<Sqlite> for Sql<ST> {
                     return Err(diesel::result::Error::QueryBuilderError(problem.into()));
                 }
             }
-            pass.push_sql(piece.get(1..).unwrap_or_default());
+            pass.push_sql(if digit.is_some() { &piece[1..] } else { piece });
         }
         Ok(())
     }
@@ -111,6 +113,12 @@ impl From<Option<&str>> for Bind {
     }
 }
 
+impl From<Option<Vec<u8>>> for Bind {
+    fn from(value: Option<Vec<u8>>) -> Self {
+        value.map_or(Self::Null, Self::Blob)
+    }
+}
+
 impl From<Vec<u8>> for Bind {
     fn from(value: Vec<u8>) -> Self {
         Self::Blob(value)
@@ -120,4 +128,29 @@ impl From<Vec<u8>> for Bind {
 /// A number of rows as SQL takes it.
 pub(super) fn limit(take: usize) -> i64 {
     i64::try_from(take).unwrap_or(i64::MAX)
+}
+
+/// How many rows one statement inserts; what is left over is cut into the smaller sizes, so that all of these stay few
+/// and prepared.
+const ROWS: [usize; 3] = [100, 10, 1];
+
+/// Inserts many rows by plain binds, in statements of a few fixed sizes.
+pub(super) fn insert<const COLUMNS: usize>(
+    conn: &mut SqliteConnection,
+    into: &str,
+    rows: Vec<[Bind; COLUMNS]>,
+) -> QueryResult<()> {
+    let mut left = rows.len();
+    let mut cells = rows.into_iter().flatten();
+    let row = format!("({})", vec!["?"; COLUMNS].join(", "));
+    for size in ROWS {
+        let text = format!("insert into {into} values {}", vec![row.as_str(); size].join(", "));
+        while size <= left {
+            let mut statement = command(text.clone());
+            statement.binds.extend(cells.by_ref().take(size * COLUMNS));
+            statement.execute(conn)?;
+            left -= size;
+        }
+    }
+    Ok(())
 }

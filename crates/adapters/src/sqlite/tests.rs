@@ -39,7 +39,6 @@ pub(super) struct World {
     pub(super) folder: TempDir,
 }
 
-#[expect(clippy::unwrap_used, reason = "the test ends where its world does not obey")]
 impl World {
     pub(super) async fn new() -> Self {
         let folder = TempDir::new().unwrap();
@@ -72,7 +71,6 @@ impl World {
     }
 }
 
-#[expect(clippy::unwrap_used, reason = "the test ends where its world does not obey")]
 pub(super) fn open(folder: &TempDir, clock: Arc<SetClock>) -> SqliteStore {
     let options = SqliteOptions {
         path: folder.path().join("deep/er/feed.db"),
@@ -82,7 +80,6 @@ pub(super) fn open(folder: &TempDir, clock: Arc<SetClock>) -> SqliteStore {
     SqliteStore::open(options, clock, Arc::new(SystemIds)).unwrap()
 }
 
-#[expect(clippy::unwrap_used, reason = "the test ends where its world does not obey")]
 pub(super) fn wish(actor: &Username, published: Option<i64>) -> NewActivity {
     NewActivity {
         actor: actor.clone(),

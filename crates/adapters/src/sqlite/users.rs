@@ -238,24 +238,20 @@ pub(super) struct NewUser {
     pub(super) named_at: Timestamp,
 }
 
-/// Stores many users with one statement; no events.
+/// Stores many users; no events.
 pub(super) fn insert_many(conn: &mut SqliteConnection, new: &[NewUser]) -> Result<(), Trouble> {
-    const INSERT: &str = "insert into users (key, id, username, display_name, created_at, named_at) \
-        select value->>0, unhex(value->>1), value->>2, value->>3, value->>4, value->>5 from json_each(?1)";
-    if new.is_empty() {
-        return Ok(());
-    }
-    let lines = new.iter().map(|user| {
-        serde_json::json!([
-            user.key.0,
-            user.id.as_uuid().simple().to_string(),
-            user.username.as_str(),
-            user.display_name.as_ref().map(DisplayName::as_str),
-            user.created_at.micros(),
-            user.named_at.micros(),
-        ])
+    let rows = new.iter().map(|user| {
+        [
+            user.key.0.into(),
+            rows::blob(user.id.as_uuid()).into(),
+            user.username.as_str().into(),
+            user.display_name.as_ref().map(DisplayName::as_str).into(),
+            user.created_at.micros().into(),
+            user.named_at.micros().into(),
+        ]
     });
-    sql::command(INSERT).bind(rows::json(lines)).execute(conn)?;
+    let into = "users (key, id, username, display_name, created_at, named_at)";
+    sql::insert(conn, into, rows.collect())?;
     Ok(())
 }
 

@@ -78,7 +78,7 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T, Trouble> + Send + 'static,
     {
-        let (job, answer) = Task::new(guard, work);
+        let (job, answer) = Task::queued(guard, work);
         self.submit(Queued::Shared(job), answer).await
     }
 
@@ -88,7 +88,7 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T, Trouble> + Send + 'static,
     {
-        let (job, answer) = Task::new(None, work);
+        let (job, answer) = Task::queued(None, work);
         self.submit(Queued::Alone(job), answer).await
     }
 
@@ -155,7 +155,10 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Write<'_>) -> Result<T, Trouble> + Send + 'static,
 {
-    fn new(guard: Option<ScopeGuard>, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>) {
+    fn queued(
+        guard: Option<ScopeGuard>,
+        work: F,
+    ) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { work: Some(work), outcome: None, reply, guard }), answer)
     }
@@ -226,7 +229,9 @@ fn serve(
         };
         if let Err(trouble) = carry_out(&mut conn, &mut group, clock, ids) {
             let error = StoreError::from(trouble);
-            group.iter_mut().for_each(|job| job.fail(&error));
+            for job in &mut group {
+                job.fail(&error);
+            }
         }
         group.into_iter().for_each(Job::answer);
     }

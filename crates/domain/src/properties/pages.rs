@@ -69,6 +69,9 @@ fn changes() -> impl Strategy<Value = Changes> {
     prop::collection::vec(prop::collection::vec(any::<u8>(), 0..4), 0..40)
 }
 
+/// More pages than any of these walks can have.
+const PAGES_MAX: usize = 1000;
+
 proptest! {
     #[test]
     fn a_walk_forward_meets_what_stays_exactly_once_whatever_else_happens(
@@ -79,6 +82,7 @@ proptest! {
         let stayed = stayed(&listing, &changes);
         let (mut met, mut boundary) = (Vec::new(), Boundary::Top);
         for number in 0.. {
+            prop_assert!(number < PAGES_MAX, "the walk does not end");
             let limit = limits[number % limits.len()];
             let page = page(&listing, boundary, Direction::Forward, limit);
             met.extend(page.items.iter().map(|item| item.0));
@@ -104,6 +108,7 @@ proptest! {
         let stayed = stayed(&listing, &changes);
         let (mut met, mut boundary) = (Vec::new(), Boundary::End);
         for number in 0.. {
+            prop_assert!(number < PAGES_MAX, "the walk does not end");
             let limit = limits[number % limits.len()];
             let page = page(&listing, boundary, Direction::Backward, limit);
             let items: Vec<u8> = page.items.iter().map(|item| item.0).collect();

@@ -40,16 +40,20 @@ async fn every_stream_seeks_by_an_index_that_holds_all_it_needs() {
     let world = World::new().await;
     for direction in [Direction::Forward, Direction::Backward] {
         let compare = if direction == Direction::Forward { "<" } else { ">" };
-        for (stream, index, from) in [
-            (Stream::Own, "activities_by_actor", "actor=? AND "),
-            (Stream::Mentions, "activities_by_target", "target=? AND "),
-            (Stream::Present, "activities_by_actor", "actor=? AND "),
-            (Stream::PresentByTime, "activities_by_time", ""),
-            (Stream::Kept, "activities_by_actor", "actor=? AND "),
+        for (stream, index) in [
+            (Stream::Own, "activities_by_actor (actor=? AND "),
+            (Stream::Mentions, "activities_by_target (target=? AND "),
+            (Stream::Present, "activities_by_actor (actor=? AND "),
+            (Stream::PresentByTime, "activities_by_time ("),
+            (Stream::Kept, "activities_by_actor (actor=? AND "),
         ] {
             let plan = plan(&world, stream, direction).await;
-            let seek = format!("SEARCH a USING COVERING INDEX {index} ({from}(published,id){compare}(?,?)");
-            assert!(plan.contains(&seek), "{stream:?} {direction:?}: no '{seek}' in\n{plan}");
+            let search = plan.lines().find(|line| line.starts_with("SEARCH a ")).unwrap_or_default();
+            assert!(
+                search.starts_with(&format!("SEARCH a USING COVERING INDEX {index}")),
+                "{stream:?}:\n{plan}"
+            );
+            assert!(search.contains(&format!("(published,id){compare}(?,?)")), "{stream:?}:\n{plan}");
             assert!(!plan.contains("SCAN a"), "{plan}");
             let sorts = matches!(stream, Stream::Present | Stream::Kept);
             assert_eq!(plan.contains("FOR ORDER BY"), sorts, "{stream:?} {direction:?}:\n{plan}");

@@ -173,14 +173,11 @@ impl Batch {
 
     /// The user of a name, made where there is none.
     fn met(&mut self, write: &mut Write<'_>, username: &Username) -> UserKey {
-        match self.known.keys.get(username) {
-            Some(key) => *key,
-            None => {
-                let username = username.clone();
-                let created_at = Some(self.started);
-                self.create(write, UserRecord { username, display_name: None, created_at })
-            }
+        if let Some(key) = self.known.keys.get(username) {
+            return *key;
         }
+        let username = username.clone();
+        self.create(write, UserRecord { username, display_name: None, created_at: Some(self.started) })
     }
 
     fn activity(&mut self, write: &mut Write<'_>, activity: Activity) -> Imported {
