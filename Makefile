@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run fresh build test test-postman lint fmt bench clean-data
+.PHONY: help run fresh build test test-postman test-crash test-openapi fuzz lint fmt bench clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,15 @@ test: ## every test, on SQLite, in memory and on a throw-away PostgreSQL (or FEE
 
 test-postman: ## the Postman collection alone
 	@scripts/test-postman
+
+test-crash: ## kill the server 20 times under load, on each database; nothing acknowledged may be lost or doubled
+	@scripts/test-crash
+
+test-openapi: ## ask a running server everything that its OpenAPI document allows, by schemathesis
+	@scripts/test-openapi
+
+fuzz: ## try inputs that nobody thought of, MINUTES=10 on each target
+	@scripts/fuzz
 
 lint: ## format, clippy, documentation, shell scripts, licences: no warning is let through
 	@scripts/lint

@@ -23,4 +23,5 @@ mod random;
 mod real_data;
 mod relations;
 mod transfer;
+mod trust;
 mod users;

@@ -47,12 +47,26 @@ use self::{
 /// How to open a store.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
-    /// The file; it and its folder are made where they are missing.
+    /// The file; it and its folder are made where they are missing and may be.
     pub path: PathBuf,
+    /// What may be done to it.
+    pub access: Access,
     /// How many connections read.
     pub readers: u32,
     /// How long to wait for a reader, for room in the queue of writes, or for another process that writes.
     pub acquire_timeout: Duration,
+}
+
+/// What may be done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It is read and written, and grows to at most this many pages; without end where there is no number.
+    ReadWrite {
+        /// The most pages.
+        pages_max: Option<u32>,
+    },
+    /// It is only read. Every write is refused as unavailable.
+    ReadOnly,
 }
 
 /// Why a store cannot be opened.
@@ -82,6 +96,7 @@ pub enum OpenError {
 /// Everything that feed-me keeps, in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
+    access: Access,
     readers: Readers,
     writer: Writer,
     under_way: ScopesUnderWay,
@@ -97,16 +112,23 @@ impl SqliteStore {
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, OpenError> {
         let path = std::path::absolute(&options.path).unwrap_or(options.path);
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        std::fs::create_dir_all(folder)
-            .map_err(|reason| OpenError::Folder { folder: folder.to_owned(), reason })?;
-        let url = path.to_str().ok_or_else(|| OpenError::Path(path.clone()))?;
+        let text = path.to_str().ok_or_else(|| OpenError::Path(path.clone()))?;
+        let url = match options.access {
+            Access::ReadWrite { .. } => text.to_owned(),
+            Access::ReadOnly => read_only_url(text),
+        };
+        if options.access != Access::ReadOnly {
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            std::fs::create_dir_all(folder)
+                .map_err(|reason| OpenError::Folder { folder: folder.to_owned(), reason })?;
+        }
         let patience = options.acquire_timeout;
         let unopened = |reason: String| OpenError::Database { path: path.clone(), reason };
         // The writer first: it makes the file and turns the WAL on.
-        let writer = Writer::start(url, patience, clock.clone(), ids).map_err(unopened)?;
-        let readers = Readers::new(url, options.readers, patience);
-        Ok(Self { path, readers, writer, under_way: ScopesUnderWay::default(), clock })
+        let writer = Writer::start(&url, options.access, patience, clock.clone(), ids).map_err(unopened)?;
+        let readers = Readers::new(&url, options.readers, patience);
+        let under_way = ScopesUnderWay::default();
+        Ok(Self { path, access: options.access, readers, writer, under_way, clock })
     }
 
     /// The file.
@@ -146,6 +168,12 @@ impl SqliteStore {
     {
         self.writer.run(Some(guard), work).await
     }
+}
+
+/// The form of a path that lets SQLite open the file so that nothing can write to it.
+fn read_only_url(path: &str) -> String {
+    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{escaped}?mode=ro")
 }
 
 #[cfg(test)]

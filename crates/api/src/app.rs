@@ -8,7 +8,7 @@ use std::{
 
 use feed_me_adapters::{
     postgres::{self, PgOptions, PgStore},
-    sqlite::{AlreadyServed, OpenError, ServingLock, SqliteOptions, SqliteStore},
+    sqlite::{Access, AlreadyServed, OpenError, ServingLock, SqliteOptions, SqliteStore},
     system::{SystemClock, SystemIds, random_key},
 };
 use feed_me_domain::{
@@ -123,11 +123,12 @@ impl Database {
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
         let url = settings.url.clone();
         let store = if let Some(path) = sqlite_path(&url) {
-            if if_missing == IfMissing::Fail && !path.exists() {
+            if (if_missing == IfMissing::Fail || settings.read_only) && !path.exists() {
                 return Err(OpenFailure::Missing(path.to_owned()));
             }
             let path = path.to_owned();
-            let options = SqliteOptions { path, readers: settings.pool_size, acquire_timeout };
+            let options =
+                SqliteOptions { path, access: access(settings), readers: settings.pool_size, acquire_timeout };
             Store::Sqlite(Arc::new(SqliteStore::open(options, clock.clone(), ids)?))
         } else {
             let options = PgOptions { url: url.clone(), pool_size: settings.pool_size, acquire_timeout };
@@ -220,6 +221,10 @@ fn failed(url: &str, source: StoreError) -> OpenFailure {
         StoreError::Failed(message) => StoreError::Failed(in_one_line(message)),
     };
     OpenFailure::Store { url: redacted_url(url), source }
+}
+
+fn access(settings: &DatabaseSettings) -> Access {
+    if settings.read_only { Access::ReadOnly } else { Access::ReadWrite { pages_max: settings.max_pages } }
 }
 
 /// `sqlite://relative/path` and `sqlite:///absolute/path`.

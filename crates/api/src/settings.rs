@@ -67,6 +67,10 @@ pub struct DatabaseSettings {
     pub pool_size: u32,
     /// The longest wait for a connection, in milliseconds.
     pub acquire_timeout_ms: u64,
+    /// SQLite: the file is only read, and every write is refused.
+    pub read_only: bool,
+    /// SQLite: the most pages of the file; without end where there is no number.
+    pub max_pages: Option<u32>,
 }
 
 /// Feeds.

@@ -10,6 +10,9 @@ use serde_json::json;
 
 use crate::kit::{Place, Server, Store, World, feed_me, on_both_stores, raw_answer};
 
+/// The rest of a request that creates a user.
+const CREATE: &str = "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+
 on_both_stores!(a_restart_keeps_everything, a_stop_answers_what_is_under_way_and_ends_well, health_is_told,);
 
 async fn a_restart_keeps_everything(world: &World) {
@@ -90,7 +93,7 @@ fn in_an_empty_folder_it_makes_its_own_database() {
     let server = Server::start(home.path(), &listen);
     assert!(home.path().join("data/feed-me.db").is_file());
     let host = server.address.trim_start_matches("http://");
-    let (status, _) = raw_answer(host, "PUT /v1/users/ivan", "Content-Length: 0\r\n").unwrap();
+    let (status, _) = raw_answer(host, "PUT /v1/users/ivan", CREATE).unwrap();
     assert_eq!(status, 201);
     // A relative URL is a path from the folder that it was started in.
     let output = feed_me(home.path(), &listen).args(["export", "--out", "-"]).output().unwrap();
@@ -115,7 +118,7 @@ fn several_servers_share_one_postgres_database() {
     let place = Place::fresh(Store::Postgres);
     let (one, other) = (place.start(), place.start());
     let host = |server: &Server| server.address.trim_start_matches("http://").to_owned();
-    let (status, _) = raw_answer(&host(&one), "PUT /v1/users/ivan", "Content-Length: 0\r\n").unwrap();
+    let (status, _) = raw_answer(&host(&one), "PUT /v1/users/ivan", CREATE).unwrap();
     assert_eq!(status, 201);
     assert_eq!(raw_answer(&host(&other), "GET /v1/users/ivan", "").unwrap().0, 200);
 }

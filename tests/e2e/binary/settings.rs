@@ -50,7 +50,7 @@ fn files_are_read_below_the_environment() {
     assert!(shown.contains("feed.page_size = 4"), "{shown}");
     assert!(shown.contains("log.format = json") || shown.contains("log.format = \"json\""), "{shown}");
     let shown = place.clone().with("FEEDME__FEED__PAGE_SIZE", "5").run(&["verify-config", "--show"]);
-    assert!(shown.contains("feed.page_size = 5"), "{shown}");
+    assert!(shown.contains("feed.page_size = \"5\"  # the environment variable"), "{shown}");
     std::fs::write(config.join("development.toml"), "[feed]\npage = 4\n").unwrap();
     let complained = place.run_badly(&["verify-config"]);
     assert!(complained.contains("development.toml") && complained.contains("feed.page"), "{complained}");

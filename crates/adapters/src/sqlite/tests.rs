@@ -19,7 +19,7 @@ use feed_me_domain::{
 };
 use tempfile::TempDir;
 
-use super::{SqliteOptions, SqliteStore};
+use super::{Access, SqliteOptions, SqliteStore};
 use crate::system::SystemIds;
 
 /// A clock that a test sets.
@@ -74,6 +74,7 @@ impl World {
 pub(super) fn open(folder: &TempDir, clock: Arc<SetClock>) -> SqliteStore {
     let options = SqliteOptions {
         path: folder.path().join("deep/er/feed.db"),
+        access: Access::ReadWrite { pages_max: None },
         readers: 2,
         acquire_timeout: Duration::from_millis(500),
     };

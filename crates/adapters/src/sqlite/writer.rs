@@ -18,7 +18,7 @@ use feed_me_domain::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{errors::Trouble, events, idempotency::ScopeGuard};
+use super::{Access, errors::Trouble, events, idempotency::ScopeGuard};
 
 /// How many writes wait before the next has to wait outside.
 const QUEUE_MAX: usize = 1024;
@@ -51,18 +51,23 @@ impl Writer {
     /// Opens the connection and starts the thread.
     pub(super) fn start(
         url: &str,
+        access: Access,
         patience: Duration,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, String> {
         let mut conn = SqliteConnection::establish(url).map_err(|error| error.to_string())?;
         // FULL: what was answered survives a loss of power, not only of the process.
-        let pragmas = format!(
-            "pragma busy_timeout = {}; pragma journal_mode = wal; pragma synchronous = full; \
-             pragma foreign_keys = on; pragma cache_size = -65536; pragma mmap_size = 268435456; \
-             pragma temp_store = memory;",
+        let mut pragmas = format!(
+            "pragma busy_timeout = {}; pragma synchronous = full; pragma foreign_keys = on; \
+             pragma cache_size = -65536; pragma mmap_size = 268435456; pragma temp_store = memory;",
             patience.as_millis()
         );
+        if let Access::ReadWrite { pages_max } = access {
+            pragmas.push_str("pragma journal_mode = wal;");
+            let limit = pages_max.map(|pages| format!("pragma max_page_count = {pages};"));
+            pragmas.extend(limit);
+        }
         conn.batch_execute(&pragmas).map_err(|error| error.to_string())?;
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
@@ -254,6 +259,11 @@ fn carry_out(
     done
 }
 
+/// A disk that is full makes SQLite roll the whole transaction back, not the one write that found it so.
+fn broken_off() -> Trouble {
+    Trouble::Store(StoreError::Unavailable("another write in the same commit broke it off".to_owned()))
+}
+
 fn run_all(
     conn: &mut SqliteConnection,
     group: &mut [Box<dyn Job>],
@@ -266,7 +276,7 @@ fn run_all(
         let checkpoint = write.turn.checkpoint();
         write.conn.batch_execute("savepoint job")?;
         if !job.run(&mut write) {
-            write.conn.batch_execute("rollback to job")?;
+            write.conn.batch_execute("rollback to job").map_err(|_| broken_off())?;
             write.turn.roll_back_to(checkpoint);
         }
         write.conn.batch_execute("release job")?;

@@ -163,7 +163,23 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
     );
     let pool_size = reader.number("database.pool_size", &(1..=1000));
     let acquire_timeout_ms = reader.number("database.acquire_timeout_ms", &(1..=600_000));
-    Some(DatabaseSettings { url: url?, pool_size: pool_size?, acquire_timeout_ms: acquire_timeout_ms? })
+    let read_only = reader.boolean("database.read_only");
+    let max_pages = reader.number("database.max_pages", &(0..=4_294_967_294));
+    let is_sqlite = url.as_ref().is_none_or(|url| url.starts_with("sqlite://"));
+    if !is_sqlite && read_only == Some(true) {
+        let problem = "is for SQLite alone; where PostgreSQL is only to be read, its user has no right to write";
+        reader.fault("database.read_only", problem.to_owned());
+    }
+    if !is_sqlite && max_pages.is_some_and(|pages| pages != 0) {
+        reader.fault("database.max_pages", "is for SQLite alone".to_owned());
+    }
+    Some(DatabaseSettings {
+        url: url?,
+        pool_size: pool_size?,
+        acquire_timeout_ms: acquire_timeout_ms?,
+        read_only: read_only?,
+        max_pages: max_pages.map(|pages: u32| Some(pages).filter(|pages| *pages != 0))?,
+    })
 }
 
 fn feed(reader: &mut Reader) -> Option<FeedSettings> {

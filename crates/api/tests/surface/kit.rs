@@ -62,7 +62,7 @@ pub(crate) fn settings() -> Settings {
             shutdown_timeout_s: 1,
             header_timeout_ms: 1000,
         },
-        database: DatabaseSettings { url: String::new(), pool_size: 1, acquire_timeout_ms: 1 },
+        database: DatabaseSettings { url: String::new(), pool_size: 1, acquire_timeout_ms: 1, read_only: false, max_pages: None },
         feed: FeedSettings { page_size: 1, cursor_key: None },
         log: LogSettings { format: LogFormat::Json, filter: "off".to_owned() },
         auth: AuthSettings { mode: AuthMode::Off, allow_open: false },
