@@ -30,7 +30,7 @@ fn accepts_json(accept: &str) -> bool {
             "*/*" => 1,
             _ => return None,
         };
-        Some((specificity, parts.filter_map(weight).next().unwrap_or(1.0)))
+        Some((specificity, parts.find_map(weight).unwrap_or(1.0)))
     });
     let best = ranges.max_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
     best.is_some_and(|(_, weight)| 0.0 < weight)

@@ -17,7 +17,7 @@ pub const BYTES_MAX: usize = 1024 * 1024;
 pub const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How long a body may take as a whole.
-const ARRIVAL_MAX: Duration = Duration::from_secs(60);
+const ARRIVAL_MAX: Duration = Duration::from_mins(1);
 /// How long a client may be silent in the middle of one.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 

@@ -5,7 +5,7 @@ use feed_me_domain::{Error, Fault, KeyRefusal, StoreError, Username};
 use crate::problem::{self, Failure, Kind};
 
 /// Which problem an error is. It has no `_` arm on purpose: whoever adds an error has to place it.
-pub fn kind_of(error: &Error) -> Kind {
+pub fn kind_of(error: &Error) -> &'static Kind {
     match error {
         Error::Invalid(_) => problem::INVALID_REQUEST,
         Error::UnknownUser(_) => problem::USER_NOT_FOUND,
@@ -40,7 +40,7 @@ impl From<Error> for Failure {
             },
             Error::Store(StoreError::Failed(cause)) => Self::internal(cause),
             Error::Cursor(cursor) => {
-                Self { faults: vec![Fault::new("cursor", &cursor)], ..Self::new(kind, cursor.to_string()) }
+                Self { faults: vec![Fault::new("cursor", cursor)], ..Self::new(kind, cursor.to_string()) }
             }
             told => Self::new(kind, told.to_string()),
         }

@@ -63,7 +63,7 @@ impl Drop for LogLine {
         self.span.in_scope(|| match self.status {
             Some(status) => tracing::info!(method = %self.method, route, status, elapsed_ms, "answered"),
             None => {
-                tracing::info!(method = %self.method, route, elapsed_ms, "the client left before the answer")
+                tracing::info!(method = %self.method, route, elapsed_ms, "the client left before the answer");
             }
         });
     }

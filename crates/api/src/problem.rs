@@ -32,9 +32,9 @@ impl Kind {
 
 macro_rules! kinds {
     ($($name:ident: $status:literal $slug:literal $title:literal;)*) => {
-        $(#[doc = $title] pub const $name: Kind = Kind::new($status, $slug, $title);)*
+        $(#[doc = concat!("`", $slug, "`")] pub const $name: &Kind = &Kind::new($status, $slug, $title);)*
         /// Every kind of problem.
-        pub const ALL_KINDS: &[Kind] = &[$($name),*];
+        pub const ALL_KINDS: &[&Kind] = &[$($name),*];
     };
 }
 
@@ -80,7 +80,7 @@ pub const RETRY_AFTER_S: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Which kind it is.
-    pub kind: Kind,
+    pub kind: &'static Kind,
     /// What exactly is wrong, naming the offending value.
     pub detail: String,
     /// Every fault, where there can be several.
@@ -93,7 +93,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure of a kind.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), faults: Vec::new(), allow: None, cause: None }
     }
 
@@ -118,9 +118,14 @@ impl Failure {
     pub fn of_status(status: StatusCode) -> Self {
         let kind = ALL_KINDS.iter().find(|kind| kind.status == status.as_u16());
         match kind {
-            Some(&INTERNAL) | None => Self::internal(format!("the framework answered {status}")),
-            Some(&INVALID_REQUEST) => Self::new(BAD_REQUEST, "the request cannot be read"),
-            Some(kind) => Self::new(*kind, kind.title.to_lowercase()),
+            Some(kind) if kind.status == INTERNAL.status => {
+                Self::internal(format!("the framework answered {status}"))
+            }
+            None => Self::internal(format!("the framework answered {status}")),
+            Some(kind) if kind.status == BAD_REQUEST.status => {
+                Self::new(BAD_REQUEST, "the request cannot be read")
+            }
+            Some(kind) => Self::new(kind, kind.title.to_lowercase()),
         }
     }
 

@@ -23,70 +23,50 @@ pub struct At {
     resource: Resource,
 }
 
+macro_rules! method {
+    ($(#[$doc:meta])* $name:ident: $($method:ident)*) => {
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name<F, Args, R>(self, handler: F) -> Self
+        where
+            F: Handler<Args, Output = Result<R, Failure>>,
+            Args: FromRequest + 'static,
+            R: Responder + 'static,
+        {
+            self$(.route(Method::$method, handler.clone()))*
+        }
+    };
+}
+
 impl At {
+    method!(
+        /// Reads, and `HEAD` with it.
+        get: GET HEAD
+    );
+    method!(
+        /// A `GET` that does something, so that there is no `HEAD`.
+        get_alone: GET
+    );
+    method!(
+        /// Creates, or does.
+        post: POST
+    );
+    method!(
+        /// Makes sure that something is there.
+        put: PUT
+    );
+    method!(
+        /// Changes what is there.
+        patch: PATCH
+    );
+    method!(
+        /// Takes away.
+        delete: DELETE
+    );
+
     /// A path without methods.
     pub fn new(path: &'static str) -> Self {
         Self { path, methods: Vec::new(), resource: web::resource(path) }
-    }
-
-    /// Reads, and `HEAD` with it.
-    pub fn get<F, Args, R>(self, handler: F) -> Self
-    where
-        F: Handler<Args, Output = Result<R, Failure>>,
-        Args: FromRequest + 'static,
-        R: Responder + 'static,
-    {
-        self.route(Method::GET, handler.clone()).route(Method::HEAD, handler)
-    }
-
-    /// A `GET` that does something, so that there is no `HEAD`.
-    pub fn get_alone<F, Args, R>(self, handler: F) -> Self
-    where
-        F: Handler<Args, Output = Result<R, Failure>>,
-        Args: FromRequest + 'static,
-        R: Responder + 'static,
-    {
-        self.route(Method::GET, handler)
-    }
-
-    /// Creates, or does.
-    pub fn post<F, Args, R>(self, handler: F) -> Self
-    where
-        F: Handler<Args, Output = Result<R, Failure>>,
-        Args: FromRequest + 'static,
-        R: Responder + 'static,
-    {
-        self.route(Method::POST, handler)
-    }
-
-    /// Makes sure that something is there.
-    pub fn put<F, Args, R>(self, handler: F) -> Self
-    where
-        F: Handler<Args, Output = Result<R, Failure>>,
-        Args: FromRequest + 'static,
-        R: Responder + 'static,
-    {
-        self.route(Method::PUT, handler)
-    }
-
-    /// Changes what is there.
-    pub fn patch<F, Args, R>(self, handler: F) -> Self
-    where
-        F: Handler<Args, Output = Result<R, Failure>>,
-        Args: FromRequest + 'static,
-        R: Responder + 'static,
-    {
-        self.route(Method::PATCH, handler)
-    }
-
-    /// Takes away.
-    pub fn delete<F, Args, R>(self, handler: F) -> Self
-    where
-        F: Handler<Args, Output = Result<R, Failure>>,
-        Args: FromRequest + 'static,
-        R: Responder + 'static,
-    {
-        self.route(Method::DELETE, handler)
     }
 
     fn route<F, Args, R>(mut self, method: Method, handler: F) -> Self

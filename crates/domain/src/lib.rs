@@ -13,7 +13,7 @@
 //! * **Services** ([`services`]) hold the steps and rules on top of the ports. Start reading there.
 //!
 //! Feature `mock` exports mockall mocks of every port. Feature `conformance` exports the suite that proves an
-//! implementation of the ports; `examples/own_store.rs` shows a team that runs it on its own store.
+//! implementation of the ports; `examples/own_store` shows a team that runs it on its own store.
 
 pub mod activity;
 #[cfg(feature = "conformance")]

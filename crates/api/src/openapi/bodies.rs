@@ -82,8 +82,8 @@ fn requests() -> Vec<(&'static str, Value)> {
                 &["activities"],
                 &json!({ "activities": {
                     "type": "array",
-                    "description": "Each item is answered for itself, whatever it is; one that is to be stored is an ActivityBody.",
-                    "items": {},
+                    "description": "Each item is answered for itself, whatever it is; one that can be stored is an `ActivityBody`.",
+                    "items": { "anyOf": [reference("ActivityBody"), { "type": ["object", "string", "number", "boolean", "null"] }] },
                     "minItems": 1,
                     "maxItems": 1000,
                 } }),
@@ -175,7 +175,7 @@ fn answers() -> Vec<(&'static str, Value)> {
 }
 
 /// The schemas, by name.
-pub fn schemas() -> impl Iterator<Item = (&'static str, RefOr<Schema>)> {
+pub(crate) fn schemas() -> impl Iterator<Item = (&'static str, RefOr<Schema>)> {
     let all = requests().into_iter().chain(answers());
     all.filter_map(|(name, schema)| Some((name, serde_json::from_value(schema).ok()?)))
 }

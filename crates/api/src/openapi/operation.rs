@@ -13,7 +13,7 @@ use utoipa::openapi::{
 use crate::problem::{self, Kind};
 
 /// The groups of operations.
-pub const TAGS: &[(&str, &str)] = &[
+pub(crate) const TAGS: &[(&str, &str)] = &[
     ("users", "Who acts, follows and is followed."),
     ("activities", "Who did what."),
     ("follows", "Who follows whom."),
@@ -33,7 +33,7 @@ enum Surface {
 }
 
 /// An operation.
-pub struct Operation {
+pub(crate) struct Operation {
     method: HttpMethod,
     path: &'static str,
     id: &'static str,
@@ -45,12 +45,12 @@ pub struct Operation {
     successes: Vec<(u16, &'static str, Option<&'static str>)>,
     headers: Vec<(u16, &'static str, &'static str)>,
     media_type: &'static str,
-    errors: Vec<Kind>,
+    errors: Vec<&'static Kind>,
 }
 
 impl Operation {
     /// An operation, with what its path implies.
-    pub fn new(
+    pub(crate) fn new(
         method: HttpMethod,
         path: &'static str,
         tag: &'static str,
@@ -114,7 +114,7 @@ impl Operation {
         for part in self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
             let parameter =
                 ParameterBuilder::new().name(part).parameter_in(ParameterIn::Path).required(Required::True);
-            let (parameter, errors): (_, &[Kind]) = match part {
+            let (parameter, errors): (_, &[&'static Kind]) = match part {
                 "id" => (parameter.schema(Some(uuid())), &[problem::ACTIVITY_NOT_FOUND]),
                 "file" => (parameter.schema(Some(string())), &[problem::NOT_FOUND]),
                 _ => (
@@ -129,13 +129,13 @@ impl Operation {
     }
 
     /// A parameter of the query.
-    pub fn query(mut self, parameter: ParameterBuilder) -> Self {
+    pub(crate) fn query(mut self, parameter: ParameterBuilder) -> Self {
         self.parameters.push(parameter.parameter_in(ParameterIn::Query));
         self.fails(&[problem::MALFORMED_QUERY, problem::INVALID_REQUEST])
     }
 
     /// `limit` and `cursor`.
-    pub fn paged(self) -> Self {
+    pub(crate) fn paged(self) -> Self {
         let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
         let limit = limit.default(Some(20.into()));
         self.query(named("limit", "The most items of the page.").schema(Some(limit)))
@@ -145,19 +145,19 @@ impl Operation {
     }
 
     /// `If-Match`.
-    pub fn guarded(mut self) -> Self {
+    pub(crate) fn guarded(mut self) -> Self {
         let tags = header("If-Match", "Tags of the versions that the client expects.");
         self.parameters.push(tag_schema(tags));
         self.fails(&[problem::PRECONDITION_FAILED])
     }
 
     /// A body that has to be there.
-    pub fn body(self, schema: &'static str, media_types: &[&str]) -> Self {
+    pub(crate) fn body(self, schema: &'static str, media_types: &[&str]) -> Self {
         self.with_body(schema, media_types, Required::True)
     }
 
     /// A body that may be there.
-    pub fn optional_body(self, schema: &'static str) -> Self {
+    pub(crate) fn optional_body(self, schema: &'static str) -> Self {
         self.with_body(schema, &["application/json"], Required::False)
     }
 
@@ -184,7 +184,7 @@ impl Operation {
     }
 
     /// What a success answers.
-    pub fn answers(mut self, status: u16, description: &'static str, schema: &'static str) -> Self {
+    pub(crate) fn answers(mut self, status: u16, description: &'static str, schema: &'static str) -> Self {
         self.successes.push((status, description, Some(schema)));
         if status == 200 && self.method == HttpMethod::Get && self.surface == Surface::V1 {
             self = self.header(200, "ETag", "Names this state of the answer.");
@@ -193,31 +193,31 @@ impl Operation {
     }
 
     /// A success without a body.
-    pub fn answers_nothing(mut self, status: u16, description: &'static str) -> Self {
+    pub(crate) fn answers_nothing(mut self, status: u16, description: &'static str) -> Self {
         self.successes.push((status, description, None));
         self
     }
 
     /// The answer is not JSON.
-    pub fn as_media_type(mut self, media_type: &'static str) -> Self {
+    pub(crate) fn of_media_type(mut self, media_type: &'static str) -> Self {
         self.media_type = media_type;
         self
     }
 
     /// A header of an answer.
-    pub fn header(mut self, status: u16, name: &'static str, description: &'static str) -> Self {
+    pub(crate) fn header(mut self, status: u16, name: &'static str, description: &'static str) -> Self {
         self.headers.push((status, name, description));
         self
     }
 
     /// Errors that it may give.
-    pub fn fails(mut self, kinds: &[Kind]) -> Self {
+    pub(crate) fn fails(mut self, kinds: &[&'static Kind]) -> Self {
         self.errors.extend(kinds);
         self
     }
 
     /// Adds the operation to the paths of a document.
-    pub fn add_to(paths: PathsBuilder, operation: Self) -> PathsBuilder {
+    pub(crate) fn add_to(paths: PathsBuilder, operation: Self) -> PathsBuilder {
         let (method, path) = (operation.method.clone(), operation.path);
         paths.path(path, PathItem::new(method, operation.build()))
     }
@@ -292,7 +292,7 @@ impl Operation {
 }
 
 /// A parameter with its name and meaning.
-pub fn named(name: &str, description: &str) -> ParameterBuilder {
+pub(crate) fn named(name: &str, description: &str) -> ParameterBuilder {
     ParameterBuilder::new().name(name).description(Some(description)).required(Required::False)
 }
 
@@ -309,16 +309,16 @@ fn told(description: &str) -> Header {
 }
 
 /// Any text.
-pub fn string() -> ObjectBuilder {
+pub(crate) fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
 /// A text of at least so many characters.
-pub fn string_of(min: usize) -> ObjectBuilder {
+pub(crate) fn string_of(min: usize) -> ObjectBuilder {
     string().min_length(Some(min))
 }
 
 /// A UUID.
-pub fn uuid() -> ObjectBuilder {
+pub(crate) fn uuid() -> ObjectBuilder {
     string().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
 }

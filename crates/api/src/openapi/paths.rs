@@ -15,7 +15,7 @@ const PATCH: &[&str] = &["application/json", "application/merge-patch+json"];
 const BATCH: &[&str] = &["application/json", "application/x-ndjson"];
 
 /// The operations, in the order of the document.
-pub fn all() -> Vec<Operation> {
+pub(crate) fn all() -> Vec<Operation> {
     [users(), activities(), follows(), relations(), feeds(), classic(), development(), operation()]
         .into_iter()
         .flatten()
@@ -276,12 +276,12 @@ fn operation() -> Vec<Operation> {
             "Status",
         ),
         get("/openapi.json", "openapi", "Describe all routes").answers(200, "This document.", "OpenApi"),
-        get("/docs", "docs", "Try the routes on a page").as_media_type("text/html").answers(
+        get("/docs", "docs", "Try the routes on a page").of_media_type("text/html").answers(
             200,
             "The page.",
             "Docs",
         ),
-        get("/docs/{file}", "docsFile", "Read a part of the page").as_media_type("*/*").answers(
+        get("/docs/{file}", "docsFile", "Read a part of the page").of_media_type("*/*").answers(
             200,
             "The part.",
             "Docs",

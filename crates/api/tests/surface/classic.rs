@@ -51,7 +51,7 @@ async fn pages_have_neighbours_where_there_are_any() {
     assert_eq!(urls("?page=2").await, (false, true));
     assert_eq!(urls("?page=2147483647").await, (false, true));
     for page in ["0", "-1", "x", "", "1.0", "2147483648", "99999999999999999999", "+1"] {
-        world.get(&format!("/feed/ivan?page={page}")).await.is_error(400);
+        world.get(&format!("/feed/ivan?page={page}")).await.says_error(400);
     }
 }
 
@@ -70,20 +70,20 @@ async fn errors_are_told_as_a_string_with_the_true_status() {
         r#"{"actor":"ivan","actor":"ivan","verb":"v"}"#,
         r#"{"actor":null,"verb":"v"}"#,
     ] {
-        world.post("/activity", body).await.is_error(400);
+        world.post("/activity", body).await.says_error(400);
     }
     for body in [r#"{"actor":"nobody","verb":"v"}"#, r#"{"actor":"ivan","verb":"v","target":"nobody"}"#] {
-        assert!(world.post("/activity", body).await.is_error(404).contains("'nobody'"));
+        assert!(world.post("/activity", body).await.says_error(404).contains("'nobody'"));
     }
-    assert!(world.get("/feed/nobody").await.is_error(404).contains("'nobody'"));
-    world.post("/feed/ivan", r#"{"follow":"nobody"}"#).await.is_error(404);
-    world.post("/feed/nobody", r#"{"follow":"ivan"}"#).await.is_error(404);
-    assert!(world.post("/feed/ivan", r#"{"follow":"ivan"}"#).await.is_error(409).contains("themselves"));
-    world.post("/feed/ivan", r#"{"unfollow":"eric"}"#).await.is_error(404);
+    assert!(world.get("/feed/nobody").await.says_error(404).contains("'nobody'"));
+    world.post("/feed/ivan", r#"{"follow":"nobody"}"#).await.says_error(404);
+    world.post("/feed/nobody", r#"{"follow":"ivan"}"#).await.says_error(404);
+    assert!(world.post("/feed/ivan", r#"{"follow":"ivan"}"#).await.says_error(409).contains("themselves"));
+    world.post("/feed/ivan", r#"{"unfollow":"eric"}"#).await.says_error(404);
     world.post("/feed/ivan", r#"{"follow":"eric"}"#).await.is(200).text();
-    world.post("/feed/ivan", r#"{"follow":"eric"}"#).await.is_error(409);
+    world.post("/feed/ivan", r#"{"follow":"eric"}"#).await.says_error(409);
     for body in ["{}", r#"{"follow":"eric","unfollow":"eric"}"#, r#"{"follow":""}"#, r#"{"follow":null}"#] {
-        world.post("/feed/ivan", body).await.is_error(400);
+        world.post("/feed/ivan", body).await.says_error(400);
     }
 }
 
@@ -101,9 +101,9 @@ async fn without_the_routes_for_development_nothing_is_there() {
     let settings = feed_me_api::settings::Settings { dev_endpoints: false, ..settings() };
     let world = World::with(services(), &settings).await;
     for path in ["/", "/reset", "/user", "/follows"] {
-        world.get(path).await.is_problem(404, "not-found").text();
+        world.get(path).await.tells(404, "not-found").text();
     }
     let told = world.get("/activity").await.is(405);
     assert_eq!(told.header("allow"), "POST, OPTIONS");
-    told.is_error(405);
+    told.says_error(405);
 }

@@ -43,7 +43,7 @@ async fn if_match_guards_an_edit_and_a_deletion() {
     let patch =
         |tag: &str| json(Method::PATCH, &path, r#"{"verb":"w"}"#).insert_header(("if-match", tag.to_owned()));
     for wrong in ["\"x\"".to_owned(), format!("W/{tag}"), "nonsense".to_owned()] {
-        world.send(patch(&wrong)).await.is_problem(412, "precondition-failed").text();
+        world.send(patch(&wrong)).await.tells(412, "precondition-failed").text();
     }
     let edited = world.send(patch(&tag)).await.is(200);
     assert_ne!(edited.header("etag"), tag);
@@ -73,7 +73,7 @@ async fn compression_weakens_tags_but_never_those_of_activities() {
         let patched = world.send(ask(patch)).await.is(200);
         assert_eq!((patched.header("content-encoding"), patched.header("etag").starts_with('"')), ("", true));
         let missing = world.send(ask(TestRequest::get().uri("/v1/users/nobody"))).await;
-        missing.is_problem(404, "user-not-found").text();
+        missing.tells(404, "user-not-found").text();
     }
 }
 
@@ -84,7 +84,7 @@ async fn browsers_may_call_from_the_origins_of_the_settings_alone() {
     let world = World::with(crate::kit::services(), &settings).await;
     let get =
         |origin: &'static str| TestRequest::get().uri("/v1/users/nobody").insert_header(("origin", origin));
-    let told = world.send(get("https://app.example")).await.is_problem(404, "user-not-found");
+    let told = world.send(get("https://app.example")).await.tells(404, "user-not-found");
     assert_eq!(told.header("access-control-allow-origin"), "https://app.example");
     assert!(told.header("access-control-expose-headers").to_lowercase().contains("feed-position"));
     assert!(told.header("vary").contains("Authorization") && told.header("vary").contains("Origin"));

@@ -27,9 +27,9 @@ async fn every_post_has_one_effect_and_one_answer() {
         assert_eq!(again.header("location"), first.header("location"));
         let other = world.send(keyed(path, "k", &format!("{body} "))).await;
         if path.starts_with("/v1") {
-            other.is_problem(422, "idempotency-key-reused").text();
+            other.tells(422, "idempotency-key-reused").text();
         } else {
-            other.is_error(422);
+            other.says_error(422);
         }
     }
     assert_eq!(world.get("/v1/users/ivan").await.is(200).value()["activities"], 3);
@@ -39,16 +39,12 @@ async fn every_post_has_one_effect_and_one_answer() {
 async fn a_request_that_failed_is_tried_afresh() {
     let world = World::of(&["ivan"]).await;
     let post = || keyed("/v1/activities", "k", r#"{"actor":"eric","verb":"v"}"#);
-    world.send(post()).await.is_problem(400, "invalid-request").text();
+    world.send(post()).await.tells(400, "invalid-request").text();
     world.put("/v1/users/eric", "{}").await.is(201).text();
     world.send(post()).await.is(201).text();
     for key in ["", " ", &"k".repeat(256)] {
-        world
-            .send(keyed("/v1/activities", key, "{}"))
-            .await
-            .is_problem(400, "invalid-idempotency-key")
-            .text();
-        world.send(keyed("/activity", key, "{}")).await.is_error(400);
+        world.send(keyed("/v1/activities", key, "{}")).await.tells(400, "invalid-idempotency-key").text();
+        world.send(keyed("/activity", key, "{}")).await.says_error(400);
     }
 }
 
@@ -60,11 +56,7 @@ async fn an_answer_that_named_an_erased_user_is_gone_whatever_the_retry_says() {
     world.send(keyed("/feed/ivan", "k", r#"{"follow":"eric"}"#)).await.is(200).text();
     world.delete("/v1/users/eric").await.is(200).text();
     for body in [body, "nonsense"] {
-        world
-            .send(keyed("/v1/activities", "k", body))
-            .await
-            .is_problem(410, "idempotent-answer-erased")
-            .text();
-        world.send(keyed("/feed/ivan", "k", body)).await.is_error(410);
+        world.send(keyed("/v1/activities", "k", body)).await.tells(410, "idempotent-answer-erased").text();
+        world.send(keyed("/feed/ivan", "k", body)).await.says_error(410);
     }
 }

@@ -1,5 +1,4 @@
 //! What the stories are told with.
-#![expect(clippy::unwrap_used, reason = "a story that cannot be told has failed")]
 
 use std::{future::Future, pin::Pin, rc::Rc, sync::Arc};
 
@@ -163,7 +162,7 @@ impl Told {
 
     /// It is a problem of this kind, with everything that a problem has.
     #[track_caller]
-    pub(crate) fn is_problem(self, status: u16, slug: &str) -> Self {
+    pub(crate) fn tells(self, status: u16, slug: &str) -> Self {
         let told = self.is(status);
         let problem = told.value();
         assert_eq!(told.header("content-type"), "application/problem+json");
@@ -178,7 +177,7 @@ impl Told {
 
     /// It is an error as the first feed-me told it.
     #[track_caller]
-    pub(crate) fn is_error(self, status: u16) -> String {
+    pub(crate) fn says_error(self, status: u16) -> String {
         let told = self.is(status);
         let error = told.value();
         assert_eq!(error.as_object().unwrap().len(), 1, "{error}");

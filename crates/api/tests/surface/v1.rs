@@ -13,11 +13,11 @@ async fn a_user_is_made_renamed_and_erased() {
     world.put("/v1/users/%2541%20%F0%9F%98%80", r#"{"display_name":null}"#).await.is(200).text();
     let user = world.patch("/v1/users/%2541%20%F0%9F%98%80", r#"{"username":"ivan"}"#).await.is(200);
     assert_eq!(user.value()["display_name"], json!(null));
-    world.get("/v1/users/%2541%20%F0%9F%98%80").await.is_problem(404, "user-not-found").text();
-    world.patch("/v1/users/ivan", r#"{"username":null}"#).await.is_problem(400, "invalid-request").text();
+    world.get("/v1/users/%2541%20%F0%9F%98%80").await.tells(404, "user-not-found").text();
+    world.patch("/v1/users/ivan", r#"{"username":null}"#).await.tells(400, "invalid-request").text();
     let receipt = world.delete("/v1/users/ivan").await.is(200).value();
     assert_eq!(receipt["erased"]["activities"], 0);
-    world.delete("/v1/users/ivan").await.is_problem(404, "user-not-found").text();
+    world.delete("/v1/users/ivan").await.tells(404, "user-not-found").text();
 }
 
 #[actix_web::test]
@@ -35,13 +35,13 @@ async fn an_activity_comes_back_as_it_was_sent() {
     world
         .post("/v1/activities", &body.replace("\"v\"", "\"w\""))
         .await
-        .is_problem(409, "external-id-taken")
+        .tells(409, "external-id-taken")
         .text();
     let found = world.get("/v1/activities?actor=ivan&external_id=x%2F1").await.is(200).value();
     assert_eq!(found["items"][0]["id"], *id);
     assert_eq!(found["next_cursor"], json!(null));
     world.delete(&format!("/v1/activities/{id}")).await.is(204).says("");
-    world.get(&format!("/v1/activities/{id}")).await.is_problem(404, "activity-not-found").text();
+    world.get(&format!("/v1/activities/{id}")).await.tells(404, "activity-not-found").text();
 }
 
 #[actix_web::test]
@@ -86,8 +86,7 @@ async fn a_batch_answers_each_item_in_its_place() {
         .map(|fault| fault["pointer"].clone())
         .collect();
     assert_eq!(places, ["/x", "/verb", "/actor"]);
-    let failed =
-        world.post("/v1/activities/batch?atomic=true", &body).await.is_problem(400, "invalid-request");
+    let failed = world.post("/v1/activities/batch?atomic=true", &body).await.tells(400, "invalid-request");
     assert_eq!(
         failed.places(),
         ["/activities/1", "/activities/2/x", "/activities/2/verb", "/activities/2/actor"]
@@ -111,11 +110,11 @@ async fn a_batch_may_be_lines() {
 async fn a_batch_has_1_to_1000_items() {
     let world = World::start().await;
     let many = |count: usize| format!(r#"{{"activities":[{}]}}"#, vec!["1"; count].join(","));
-    world.post("/v1/activities/batch", &many(0)).await.is_problem(400, "invalid-request").text();
-    world.post("/v1/activities/batch", &many(1001)).await.is_problem(400, "invalid-request").text();
+    world.post("/v1/activities/batch", &many(0)).await.tells(400, "invalid-request").text();
+    world.post("/v1/activities/batch", &many(1001)).await.tells(400, "invalid-request").text();
     world.post("/v1/activities/batch", &many(1000)).await.is(200).text();
     for body in ["{}", r#"{"activities":null}"#, r#"{"activities":{}}"#] {
-        world.post("/v1/activities/batch", body).await.is_problem(400, "invalid-request").text();
+        world.post("/v1/activities/batch", body).await.tells(400, "invalid-request").text();
     }
 }
 
@@ -135,12 +134,12 @@ async fn follows_are_made_listed_and_ended() {
         .await
         .is(200)
         .says(r#"{"relationships":[{"username":"eric","following":true,"followed_by":false}]}"#);
-    world.get("/v1/users/ivan/relationships").await.is_problem(400, "invalid-request").text();
+    world.get("/v1/users/ivan/relationships").await.tells(400, "invalid-request").text();
     world.delete(&format!("{path}?keep_history=true")).await.is(204).text();
     world.delete(path).await.is(204).text();
-    world.delete(path).await.is_problem(404, "follow-not-found").text();
-    world.put("/v1/users/ivan/following/ivan", "{}").await.is_problem(409, "on-oneself").text();
-    world.put(path, r#"{"from":"soon"}"#).await.is_problem(400, "invalid-request").text();
+    world.delete(path).await.tells(404, "follow-not-found").text();
+    world.put("/v1/users/ivan/following/ivan", "{}").await.tells(409, "on-oneself").text();
+    world.put(path, r#"{"from":"soon"}"#).await.tells(400, "invalid-request").text();
 }
 
 #[actix_web::test]
@@ -155,7 +154,7 @@ async fn a_batch_of_follows_answers_each_name() {
     assert_eq!(results[3]["problem"]["type"], "/problems/user-not-found");
     for body in ["{}", r#"{"follow":["a","a"]}"#, r#"{"follow":["a"],"unfollow":["a"]}"#, r#"{"follow":"a"}"#]
     {
-        world.post("/v1/users/ivan/following", body).await.is_problem(400, "invalid-request").text();
+        world.post("/v1/users/ivan/following", body).await.tells(400, "invalid-request").text();
     }
     let faulty =
         world.post("/v1/users/ivan/following", r#"{"follow":["a",1],"unfollow":[""]}"#).await.is(400);
@@ -173,11 +172,11 @@ async fn blocks_and_mutes_are_set_listed_and_ended() {
         let items = world.get(&format!("/v1/users/ivan/{kind}")).await.is(200).value()["items"].clone();
         assert_eq!(items[0]["username"], "eric");
         if kind == "blocks" {
-            world.put("/v1/users/eric/following/ivan", "{}").await.is_problem(403, "blocked").text();
+            world.put("/v1/users/eric/following/ivan", "{}").await.tells(403, "blocked").text();
         }
         world.delete(&path).await.is(204).text();
         world.delete(&path).await.is(404).text();
-        world.put(&format!("/v1/users/ivan/{kind}/ivan"), "").await.is_problem(409, "on-oneself").text();
+        world.put(&format!("/v1/users/ivan/{kind}/ivan"), "").await.tells(409, "on-oneself").text();
     }
 }
 
@@ -193,7 +192,7 @@ async fn explain_tells_why_and_why_not() {
     assert_eq!(told["because"]["follow"]["followee"], "eric");
     let own = world.get(&format!("/v1/feeds/eric/friends/explain?activity={id}")).await.is(200).value();
     assert_eq!(own["reason"], "own");
-    world.get("/v1/feeds/ivan/friends/explain").await.is_problem(400, "invalid-request").text();
+    world.get("/v1/feeds/ivan/friends/explain").await.tells(400, "invalid-request").text();
     let gone = "/v1/feeds/ivan/friends/explain?activity=019c91a9-5b3b-7123-8000-000000000000";
-    world.get(gone).await.is_problem(404, "activity-not-found").text();
+    world.get(gone).await.tells(404, "activity-not-found").text();
 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use feed_me_domain::{
-    Activity, ActivityId, Boundary, Data, Direction, FeedFilter, FeedKind, FeedQuery, FollowSide, Object,
-    PageLimit, RelationKind, Span, Timestamp, UserKey, Verb, Window,
+    Activity, ActivityId, Boundary, Data, Direction, FeedFilter, FeedKind, FeedQuery, FollowFrom, FollowSide,
+    Object, PageLimit, RelationKind, Span, Timestamp, UserKey, Verb, Window,
     ports::{
         DevelopmentRepository, EventLog, FeedRepository, Fixture, FollowRepository, RelationRepository,
         ResetDone, TransferRepository, UserRepository,
@@ -49,8 +49,12 @@ fn activities(actor: &str, series: u128) -> impl Iterator<Item = Record> {
     })
 }
 
-fn follow(followee: &str, current: Option<Option<i64>>, kept: Vec<Window>) -> Record {
-    let current = current.map(|from| FollowRecordCurrent { since: at(50), from: from.map(at) });
+fn follow(followee: &str, current: Option<FollowFrom>, kept: Vec<Window>) -> Record {
+    let from = |from| match from {
+        FollowFrom::At(instant) => Some(instant),
+        FollowFrom::Beginning | FollowFrom::Now => None,
+    };
+    let current = current.map(|bound| FollowRecordCurrent { since: at(50), from: from(bound) });
     Record::Follow(FollowRecord { follower: name("viewer"), followee: name(followee), current, kept })
 }
 
@@ -64,9 +68,13 @@ fn world() -> Vec<Record> {
     })];
     records.extend(activities("windowed", 1).chain(activities("whole", 2)).chain(activities("kept", 3)));
     records.extend(activities("muted", 4));
-    records.push(follow("windowed", Some(Some(15)), vec![window(None, 2), window(Some(5), 17)]));
-    records.push(follow("whole", Some(None), vec![window(Some(5), 7)]));
-    records.push(follow("muted", Some(None), vec![]));
+    records.push(follow(
+        "windowed",
+        Some(FollowFrom::At(at(15))),
+        vec![window(None, 2), window(Some(5), 17)],
+    ));
+    records.push(follow("whole", Some(FollowFrom::Beginning), vec![window(Some(5), 7)]));
+    records.push(follow("muted", Some(FollowFrom::Beginning), vec![]));
     records.push(follow("kept", None, vec![window(Some(10), 11)]));
     records.extend([Record::Mute(relation("viewer", "muted")), Record::Block(relation("whole", "other"))]);
     records
