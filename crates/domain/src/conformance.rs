@@ -12,6 +12,7 @@
 //! }
 //!
 //! feed_me_domain::conformance_suite!(my_store, my_store);
+//! # fn main() {}
 //! ```
 //!
 //! A store that needs something kept alive beside it answers [`Fresh`]. [`run_all`] and [`run_group`] do the same as

@@ -5,7 +5,7 @@ use super::files::Files;
 use crate::kit::World;
 
 /// Up to this many items a feed is walked whole with a small limit; a longer one at both its ends.
-const WHOLE_MAX: [(usize, usize); 2] = [(1, 60), (7, 420)];
+const WHOLE_MAX: [(usize, usize); 2] = [(1, 30), (7, 210)];
 
 #[derive(Deserialize)]
 struct Page<'a> {

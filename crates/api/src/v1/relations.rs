@@ -4,6 +4,8 @@ use actix_web::{HttpRequest, http::StatusCode};
 use feed_me_domain::{RelationKind, services::Set};
 
 use crate::{
+    body::{Body, Json},
+    members::{self, Members},
     names::PathNames,
     query::Query,
     reply::{self, Answer, Reply},
@@ -12,13 +14,13 @@ use crate::{
 };
 
 /// Block a user.
-pub async fn block(api: Api, path: PathNames) -> Answer {
-    set(&api, &path, RelationKind::Block).await
+pub async fn block(api: Api, path: PathNames, body: Body<Json>) -> Answer {
+    set(&api, &path, &body.bytes, RelationKind::Block).await
 }
 
 /// Mute a user.
-pub async fn mute(api: Api, path: PathNames) -> Answer {
-    set(&api, &path, RelationKind::Mute).await
+pub async fn mute(api: Api, path: PathNames, body: Body<Json>) -> Answer {
+    set(&api, &path, &body.bytes, RelationKind::Mute).await
 }
 
 /// Unblock a user.
@@ -41,8 +43,12 @@ pub async fn mutes(api: Api, request: HttpRequest, path: PathNames, query: Query
     list(&api, &request, &path, &query, RelationKind::Mute).await
 }
 
-async fn set(api: &Api, path: &PathNames, kind: RelationKind) -> Answer {
+/// A body is not needed; one that is sent has no members, as there is none to know.
+async fn set(api: &Api, path: &PathNames, body: &[u8], kind: RelationKind) -> Answer {
     let (owner, other) = (path.user("username")?, path.user("other")?);
+    if !body.is_empty() {
+        Members::strict(members::text(body)?, &[])?.checked()?;
+    }
     let view = |since| RelationView { username: other.as_str(), since: Time(since) };
     match api.services.relations.set(kind, &owner, &other).await? {
         Set::Now(since) => Reply::json(StatusCode::CREATED, &view(since)),
