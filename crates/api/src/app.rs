@@ -127,8 +127,12 @@ impl Database {
                 return Err(OpenFailure::Missing(path.to_owned()));
             }
             let path = path.to_owned();
-            let options =
-                SqliteOptions { path, access: access(settings), readers: settings.pool_size, acquire_timeout };
+            let options = SqliteOptions {
+                path,
+                access: access(settings),
+                readers: settings.pool_size,
+                acquire_timeout,
+            };
             Store::Sqlite(Arc::new(SqliteStore::open(options, clock.clone(), ids)?))
         } else {
             let options = PgOptions { url: url.clone(), pool_size: settings.pool_size, acquire_timeout };

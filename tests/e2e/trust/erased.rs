@@ -24,7 +24,8 @@ async fn no_table_names_the_person_or_holds_what_was_said(world: &World) {
     let url = world.place().database().url.clone();
     // The scan finds what it looks for as long as it is there.
     let before = Tables::of(&url).everything();
-    let found: BTreeSet<&str> = traces(&before, &activities.own).into_iter().map(|(trace, _)| trace).collect();
+    let found: BTreeSet<&str> =
+        traces(&before, &activities.own).into_iter().map(|(trace, _)| trace).collect();
     for trace in [NAME, DISPLAY_NAME].iter().chain(SAID[..5].iter()) {
         assert!(found.contains(trace), "the scan does not find {trace}");
     }
@@ -69,7 +70,11 @@ async fn live(world: &World) -> Activities {
     let batch = world.post("/v1/activities/batch", body).key(KEYS[1]).await;
     let own = vec![first, batch.is(200).str_at("/results/0/activity/id")];
     let about = batch.str_at("/results/1/activity/id");
-    world.post("/activity", json!({ "actor": NAME, "verb": "zebra-verb", "object": "zebra-object" })).key("zebra-key-classic").await.is(200);
+    world
+        .post("/activity", json!({ "actor": NAME, "verb": "zebra-verb", "object": "zebra-object" }))
+        .key("zebra-key-classic")
+        .await
+        .is(200);
     let follow = json!({ "follow": ["eric", "niko"] });
     world.post(&format!("{}/following", person.path()), follow).key(KEYS[2]).await.is(200);
     eric.follows_from(&person, "2020-01-01T00:00:00Z").await.is(201);
@@ -134,7 +139,11 @@ async fn the_bytes_of_the_sqlite_file_do_not_hold_what_was_said() {
     for entry in std::fs::read_dir(home).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Ok(bytes) = std::fs::read(entry.path()) else { continue };
-        let found: Vec<_> = [NAME, FORMER_NAME, DISPLAY_NAME].into_iter().chain(SAID).filter(|word| contains(&bytes, word.as_bytes())).collect();
+        let found: Vec<_> = [NAME, FORMER_NAME, DISPLAY_NAME]
+            .into_iter()
+            .chain(SAID)
+            .filter(|word| contains(&bytes, word.as_bytes()))
+            .collect();
         assert!(found.is_empty(), "{name} still holds {found:?}");
     }
 }

@@ -11,7 +11,9 @@ const LARGE: usize = 15_000;
 
 #[tokio::test]
 async fn a_full_disk_is_a_503_and_nothing_is_broken_or_lost() {
-    let place = Place::fresh(Store::Sqlite).with("FEEDME__DATABASE__MAX_PAGES", "300").with("FEEDME__LOG__FILTER", "error");
+    let place = Place::fresh(Store::Sqlite)
+        .with("FEEDME__DATABASE__MAX_PAGES", "300")
+        .with("FEEDME__LOG__FILTER", "error");
     let url = place.database().url.clone();
     let world = place.serve();
     let [ivan, eric] = world.users(["ivan", "eric"]).await;

@@ -32,7 +32,8 @@ where
     let begun = Instant::now();
     let mut cases = 0_u64;
     while begun.elapsed() < time {
-        let config = Config { cases: 32, failure_persistence: None, max_shrink_iters: 3000, ..Config::default() };
+        let config =
+            Config { cases: 32, failure_persistence: None, max_shrink_iters: 3000, ..Config::default() };
         let seed: Vec<u8> = (0..4).flat_map(|_| chance.next().to_le_bytes()).collect();
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
         let mut runner = TestRunner::new_with_rng(config, rng);

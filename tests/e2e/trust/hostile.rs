@@ -149,7 +149,10 @@ fn read_until(
 fn statuses_of(answers: &[u8]) -> Vec<u16> {
     let text = String::from_utf8_lossy(answers);
     let starts = text.match_indices("HTTP/1.").filter(|(at, _)| {
-        *at == 0 || text[..*at].ends_with('\n') || text[..*at].ends_with('}') || text[..*at].ends_with("\r\n\r\n")
+        *at == 0
+            || text[..*at].ends_with('\n')
+            || text[..*at].ends_with('}')
+            || text[..*at].ends_with("\r\n\r\n")
     });
     starts.filter_map(|(at, _)| text.get(at + 9..at + 12)?.parse().ok()).collect()
 }

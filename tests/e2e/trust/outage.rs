@@ -45,7 +45,9 @@ async fn writes_and_reads_answer_503_while_postgres_is_away_and_nothing_is_half_
     let postgres = std::sync::Arc::new(postgres);
     let (away, ()) = tokio::join!(stop_and_start(&postgres), async {
         let writing = join_all((0..WRITERS).map(|writer| load.write(&world, writer)));
-        let reading = join_all(["/v1/feeds/reader/friends", "/v1/users", "/feed/w1"].map(|path| load.ask(&world, path)));
+        let reading = join_all(
+            ["/v1/feeds/reader/friends", "/v1/users", "/feed/w1"].map(|path| load.ask(&world, path)),
+        );
         let health = join_all(["/readyz", "/livez"].map(|path| load.ask(&world, path)));
         let watch = async {
             tokio::time::sleep(PHASE * 6).await;
@@ -142,8 +144,14 @@ impl Load {
         let (mut refused, mut served, mut ready_refused) = (0, 0, 0);
         for seen in self.seen.lock().unwrap().iter() {
             let took = seen.answered - seen.asked;
-            let when = away.iter().map(|away| format!("{:?}", seen.asked.saturating_duration_since(away.from)));
-            let told = format!("{} was answered {} after {took:?}; asked {:?}", seen.what, seen.status, when.collect::<Vec<_>>());
+            let when =
+                away.iter().map(|away| format!("{:?}", seen.asked.saturating_duration_since(away.from)));
+            let told = format!(
+                "{} was answered {} after {took:?}; asked {:?}",
+                seen.what,
+                seen.status,
+                when.collect::<Vec<_>>()
+            );
             assert!(took < ACQUIRE_TIMEOUT + SLACK, "too late: {told}");
             if seen.what == "GET /livez" {
                 assert_eq!(seen.status, 200, "{told}");

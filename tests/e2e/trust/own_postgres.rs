@@ -30,7 +30,10 @@ impl OwnPostgres {
         assert!(folder.is_absolute(), "{}", String::from_utf8_lossy(&made.stderr));
         let mut server = Self { programs, folder, port: 0 };
         let data = server.folder.join("data");
-        server.run("initdb", &["-D", data.to_str().unwrap(), "--username=postgres", "--auth=trust", "--encoding=UTF8"]);
+        server.run(
+            "initdb",
+            &["-D", data.to_str().unwrap(), "--username=postgres", "--auth=trust", "--encoding=UTF8"],
+        );
         let settings = format!(
             "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nmax_connections = 60\n",
             server.folder.display()
@@ -68,8 +71,18 @@ impl OwnPostgres {
     fn try_start(&self) -> bool {
         let (data, log) = (self.folder.join("data"), self.folder.join("log"));
         let port = format!("-p {}", self.port);
-        let arguments =
-            ["-D", data.to_str().unwrap(), "-l", log.to_str().unwrap(), "-o", &port, "-w", "-t", "60", "start"];
+        let arguments = [
+            "-D",
+            data.to_str().unwrap(),
+            "-l",
+            log.to_str().unwrap(),
+            "-o",
+            &port,
+            "-w",
+            "-t",
+            "60",
+            "start",
+        ];
         self.command("pg_ctl").args(arguments).status().unwrap().success()
     }
 
@@ -114,12 +127,16 @@ fn as_owner(program: &Path) -> Command {
 fn programs() -> PathBuf {
     let major = |folder: &Path| folder.file_name()?.to_str()?.parse::<u32>().ok();
     let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let newest = installed.map(|entry| entry.path()).filter(|folder| major(folder).is_some()).max_by_key(|it| major(it));
+    let newest = installed
+        .map(|entry| entry.path())
+        .filter(|folder| major(folder).is_some())
+        .max_by_key(|it| major(it));
     if let Some(programs) = newest.map(|folder| folder.join("bin")).filter(|it| it.join("initdb").exists()) {
         return programs;
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).find(|folder| folder.join("initdb").exists());
-    let found = found.unwrap_or_else(|| panic!("this test needs PostgreSQL's server programs (initdb, pg_ctl)"));
+    let found =
+        found.unwrap_or_else(|| panic!("this test needs PostgreSQL's server programs (initdb, pg_ctl)"));
     std::fs::canonicalize(found.join("initdb")).unwrap().parent().unwrap().to_owned()
 }

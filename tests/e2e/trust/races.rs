@@ -52,7 +52,8 @@ async fn play(worlds: &[World], scene: &Scene, prefix: &str, chance: &mut Chance
         let wanted = op.apply(&mut little);
         op.call(&worlds[0], prefix).await.is(wanted);
     }
-    let calls = scene.racing.iter().map(|op| op.call(&worlds[chance.below(worlds.len())], prefix).into_future());
+    let calls =
+        scene.racing.iter().map(|op| op.call(&worlds[chance.below(worlds.len())], prefix).into_future());
     let answers: Vec<Answer> = join_all(calls).await;
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     let explanations: Vec<(Vec<u16>, Seen)> =
@@ -104,7 +105,8 @@ async fn edits_with_one_etag(worlds: &[World]) {
     for round in 0..rounds {
         let tag = worlds[0].get(&path).await.header("etag");
         let edit = |index: usize| {
-            let call = worlds[index % worlds.len()].patch(&path, json!({ "verb": format!("v{round}-{index}") }));
+            let call =
+                worlds[index % worlds.len()].patch(&path, json!({ "verb": format!("v{round}-{index}") }));
             call.header("If-Match", &tag).into_future()
         };
         let answers = join_all((0..4).map(edit)).await;

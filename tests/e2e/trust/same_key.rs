@@ -40,7 +40,8 @@ async fn race(worlds: &[World]) {
     for round in 0..rounds {
         for request in requests(round) {
             let key = format!("{round}-{}", request.path);
-            let send = |world: &'_ World| world.post(&request.path, request.body.clone()).key(&key).into_future();
+            let send =
+                |world: &'_ World| world.post(&request.path, request.body.clone()).key(&key).into_future();
             let answers = join_all((0..AT_ONCE).map(|_| send(&worlds[chance.below(worlds.len())]))).await;
             let first = assert_one_answer(&answers, request.done);
             // Whichever instance is asked later knows it.
@@ -62,11 +63,16 @@ async fn race(worlds: &[World]) {
 }
 
 fn requests(round: u64) -> [Keyed; 4] {
-    let activity = |object: &str| json!({ "actor": "ivan", "verb": "wrote", "object": format!("{object}-{round}") });
+    let activity =
+        |object: &str| json!({ "actor": "ivan", "verb": "wrote", "object": format!("{object}-{round}") });
     let of = |path: &str, body: Value, done: u16| Keyed { path: path.to_owned(), body, done };
     [
         of("/v1/activities", activity("one"), 201),
-        of("/v1/activities/batch", json!({ "activities": [activity("a"), activity("b"), activity("c")] }), 200),
+        of(
+            "/v1/activities/batch",
+            json!({ "activities": [activity("a"), activity("b"), activity("c")] }),
+            200,
+        ),
         of("/v1/users/ivan/following", json!({ "follow": ["eric", "niko"] }), 200),
         of("/activity", activity("classic"), 200),
     ]
@@ -81,7 +87,12 @@ fn assert_one_answer(answers: &[Answer], done: u16) -> Answer {
     }
     let is_replayed = |answer: &&&Answer| answer.find_header("idempotency-replayed").is_some();
     let firsts: Vec<_> = served.iter().filter(|answer| !is_replayed(answer)).collect();
-    assert_eq!(firsts.len(), 1, "one alone was not a repetition: {:?}", answers.iter().map(|it| it.status).collect::<Vec<_>>());
+    assert_eq!(
+        firsts.len(),
+        1,
+        "one alone was not a repetition: {:?}",
+        answers.iter().map(|it| it.status).collect::<Vec<_>>()
+    );
     assert!(served.iter().all(|answer| answer.bytes == firsts[0].bytes));
     (*firsts[0]).clone()
 }

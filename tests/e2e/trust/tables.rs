@@ -51,7 +51,8 @@ impl Tables {
     pub(super) fn log(&mut self) -> Vec<Logged> {
         match self {
             Self::Sqlite(connection) => {
-                let query = "select position, kind, lower(hex(activity)) as activity from events order by position";
+                let query =
+                    "select position, kind, lower(hex(activity)) as activity from events order by position";
                 sql_query(query).load(connection).unwrap()
             }
             Self::Postgres(connection) => {
@@ -88,7 +89,9 @@ impl Tables {
     /// the database, so that a table added later is read too.
     pub(super) fn everything(&mut self) -> Vec<String> {
         let names = match self {
-            Self::Sqlite(_) => "select name as text from sqlite_master where type = 'table' and name not like 'sqlite_%'",
+            Self::Sqlite(_) => {
+                "select name as text from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+            }
             Self::Postgres(_) => {
                 "select quote_ident(table_schema) || '.' || quote_ident(table_name) as text \
                  from information_schema.tables where table_type = 'BASE TABLE' \
@@ -107,10 +110,15 @@ impl Tables {
         }
         let columns = self.lines(&format!("select name as text from pragma_table_xinfo('{table}')"));
         let shown = |column: &String| {
-            format!("case typeof(\"{column}\") when 'blob' then hex(\"{column}\") else coalesce(\"{column}\", '') end")
+            format!(
+                "case typeof(\"{column}\") when 'blob' then hex(\"{column}\") else coalesce(\"{column}\", '') end"
+            )
         };
         let columns: Vec<_> = columns.iter().map(shown).collect();
-        self.lines(&format!("select '{table}: ' || {} as text from \"{table}\"", columns.join(" || ' | ' || ")))
+        self.lines(&format!(
+            "select '{table}: ' || {} as text from \"{table}\"",
+            columns.join(" || ' | ' || ")
+        ))
     }
 
     /// Waits until no connection of a server that was killed is left: what it sent last may still be carried out.

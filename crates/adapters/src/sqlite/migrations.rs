@@ -33,7 +33,9 @@ impl SqliteStore {
             return Ok(pending);
         }
         let names = pending.join(", ");
-        Err(StoreError::Failed(format!("it is opened only to be read and its schema is not current ({names} was not run)")))
+        Err(StoreError::Failed(format!(
+            "it is opened only to be read and its schema is not current ({names} was not run)"
+        )))
     }
 
     /// Takes the last migration back, and names it; none where none has been run.

@@ -167,7 +167,8 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
     let max_pages = reader.number("database.max_pages", &(0..=4_294_967_294));
     let is_sqlite = url.as_ref().is_none_or(|url| url.starts_with("sqlite://"));
     if !is_sqlite && read_only == Some(true) {
-        let problem = "is for SQLite alone; where PostgreSQL is only to be read, its user has no right to write";
+        let problem =
+            "is for SQLite alone; where PostgreSQL is only to be read, its user has no right to write";
         reader.fault("database.read_only", problem.to_owned());
     }
     if !is_sqlite && max_pages.is_some_and(|pages| pages != 0) {

@@ -90,7 +90,8 @@ pub(super) fn assert_log_tells_every_write_once(log: &[Logged], writers: &[Known
 
 /// The activities of these, newest first.
 fn feed_of<'k>(writers: impl IntoIterator<Item = &'k Known>) -> Vec<Value> {
-    let mut all: Vec<Value> = writers.into_iter().flat_map(|writer| writer.activities.values().cloned()).collect();
+    let mut all: Vec<Value> =
+        writers.into_iter().flat_map(|writer| writer.activities.values().cloned()).collect();
     let place = |activity: &Value| (activity["published"].to_string(), activity["id"].to_string());
     all.sort_by_key(|activity| Reverse(place(activity)));
     all

@@ -90,7 +90,8 @@ impl Write {
                 let mut wanted = vec![if is_new { 201 } else { 200 }];
                 wanted.extend(unfollow.map(|other| if known.following.remove(&other) { 204 } else { 404 }));
                 let results = answer.is(200).at("/results");
-                let statuses: Vec<_> = results.as_array().unwrap().iter().map(|it| it["status"].clone()).collect();
+                let statuses: Vec<_> =
+                    results.as_array().unwrap().iter().map(|it| it["status"].clone()).collect();
                 assert_eq!(json!(statuses), json!(wanted), "{answer}");
             }
         }
@@ -114,7 +115,10 @@ impl Write {
             }
             Self::Batch { items, is_atomic, .. } => {
                 let found = look_for(world, known, items).await;
-                assert!(!is_atomic || found == 0 || found == items.len(), "half of a batch: {found} of {items:?}");
+                assert!(
+                    !is_atomic || found == 0 || found == items.len(),
+                    "half of a batch: {found} of {items:?}"
+                );
             }
             Self::Edit { id, verb } => {
                 let stored = world.get(&path_of(id)).await.is(200).json();

@@ -56,7 +56,8 @@ fn a_changed_cursor_is_never_opened_by_the_codec() {
     let sealed: Vec<String> = [Boundary::Top, Boundary::End]
         .iter()
         .flat_map(|boundary: &Boundary<Position>| {
-            [Direction::Forward, Direction::Backward].map(|way| codec.seal(&scope, boundary, way).as_str().to_owned())
+            [Direction::Forward, Direction::Backward]
+                .map(|way| codec.seal(&scope, boundary, way).as_str().to_owned())
         })
         .collect();
     fuzz(&(any::<Index>(), vec(change(), 1..5)), |(which, changes)| {
@@ -79,7 +80,12 @@ fn a_changed_cursor_is_a_400_and_its_original_a_page() {
             eric.posts_to("share", &number.to_string(), &ivan).await.is(201);
         }
         let mut cursors = Vec::new();
-        for path in ["/v1/users?limit=1", "/v1/feeds/ivan/friends?limit=2", "/v1/feeds/eric?limit=2&verb=share", "/v1/feeds/ivan/mentions?limit=2"] {
+        for path in [
+            "/v1/users?limit=1",
+            "/v1/feeds/ivan/friends?limit=2",
+            "/v1/feeds/eric?limit=2&verb=share",
+            "/v1/feeds/ivan/mentions?limit=2",
+        ] {
             let page = world.get(path).await;
             cursors.extend([(path.to_owned(), page.next().unwrap()), (path.to_owned(), page.previous())]);
         }
@@ -89,7 +95,8 @@ fn a_changed_cursor_is_a_400_and_its_original_a_page() {
         let (path, original) = which.get(&cursors);
         let mut changed = original.clone().into_bytes();
         changes.iter().for_each(|change| change.apply(&mut changed));
-        let sent: String = percent_encoding::percent_encode(&changed, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let sent: String =
+            percent_encoding::percent_encode(&changed, percent_encoding::NON_ALPHANUMERIC).to_string();
         // Sometimes to a place where it does not belong.
         let asked = if changes.len() == 3 { &place.get(&cursors).0 } else { path };
         let answer = runtime.block_on(async { world.page(asked, &sent).await });

@@ -1,4 +1,8 @@
-use proptest::{collection::vec, prelude::*, sample::{Index, select}};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{Index, select},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -7,27 +11,101 @@ use crate::kit::{Answer, World, assert_well_formed_activity};
 
 /// The members that bodies have, and some that they have not.
 const MEMBERS: &[&str] = &[
-    "actor", "verb", "object", "target", "published", "external_id", "data", "display_name", "username", "from", "follow",
-    "unfollow", "activities", "id", "edited_at", "", "v\\u0065rb", "x",
+    "actor",
+    "verb",
+    "object",
+    "target",
+    "published",
+    "external_id",
+    "data",
+    "display_name",
+    "username",
+    "from",
+    "follow",
+    "unfollow",
+    "activities",
+    "id",
+    "edited_at",
+    "",
+    "v\\u0065rb",
+    "x",
 ];
 
 /// Pieces of strings at which parsers differ.
 const PIECES: &[&str] = &[
-    "ivan", "eric", "nobody", "now", "beginning", "2026-02-24T21:20:58.123456Z", "2026-02-30T25:61:61Z", "9999-12-31T23:59:60+23:59",
-    "0000-01-01T00:00:00Z", "a", " ", "\\n", "\\u0000", "\\ud800", "\\udc00", "\\ud83d\\ude00", "\\u00e9", "\\\"", "\\\\", "\\/", "\\x", "\\u12",
-    "é", "\u{1f600}", "\u{202e}", "\u{feff}", "\0", "\n", "\u{7f}", "%", "'", "{", "]", "019c91a9-5b3b-7123-8000-000000000000",
+    "ivan",
+    "eric",
+    "nobody",
+    "now",
+    "beginning",
+    "2026-02-24T21:20:58.123456Z",
+    "2026-02-30T25:61:61Z",
+    "9999-12-31T23:59:60+23:59",
+    "0000-01-01T00:00:00Z",
+    "a",
+    " ",
+    "\\n",
+    "\\u0000",
+    "\\ud800",
+    "\\udc00",
+    "\\ud83d\\ude00",
+    "\\u00e9",
+    "\\\"",
+    "\\\\",
+    "\\/",
+    "\\x",
+    "\\u12",
+    "é",
+    "\u{1f600}",
+    "\u{202e}",
+    "\u{feff}",
+    "\0",
+    "\n",
+    "\u{7f}",
+    "%",
+    "'",
+    "{",
+    "]",
+    "019c91a9-5b3b-7123-8000-000000000000",
 ];
 
 const NUMBERS: &[&str] = &[
-    "0", "-0", "1", "-1", "1.0", "1e5", "1E+2", "0.10", "9007199254740993", "18446744073709551615", "18446744073709551616",
-    "-9223372036854775808", "-9223372036854775809", "1e308", "1e309", "-1e400", "1e-400", "5e-324", "01", "+1", ".5", "1.", "1e", "NaN",
-    "Infinity", "0x10", "-",
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "1.0",
+    "1e5",
+    "1E+2",
+    "0.10",
+    "9007199254740993",
+    "18446744073709551615",
+    "18446744073709551616",
+    "-9223372036854775808",
+    "-9223372036854775809",
+    "1e308",
+    "1e309",
+    "-1e400",
+    "1e-400",
+    "5e-324",
+    "01",
+    "+1",
+    ".5",
+    "1.",
+    "1e",
+    "NaN",
+    "Infinity",
+    "0x10",
+    "-",
 ];
 
 /// Text that is JSON, or nearly.
 fn value() -> impl Strategy<Value = String> {
     let string = vec(select(PIECES), 0..4).prop_map(|pieces| format!("\"{}\"", pieces.concat()));
-    let long = (select(&["a", "é", "\u{1f600}", "\\u00e9"][..]), select(&[79, 80, 81, 255, 256, 1024, 1025, 9000][..]))
+    let long = (
+        select(&["a", "é", "\u{1f600}", "\\u00e9"][..]),
+        select(&[79, 80, 81, 255, 256, 1024, 1025, 9000][..]),
+    )
         .prop_map(|(piece, count): (&str, usize)| format!("\"{}\"", piece.repeat(count)));
     let leaf = prop_oneof![
         8 => string,
@@ -39,7 +117,11 @@ fn value() -> impl Strategy<Value = String> {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
             object_of(inner.clone()),
-            (inner, 0_usize..80).prop_map(|(inner, depth)| format!("{}{inner}{}", "[".repeat(depth), "]".repeat(depth))),
+            (inner, 0_usize..80).prop_map(|(inner, depth)| format!(
+                "{}{inner}{}",
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )),
         ]
     })
 }
@@ -104,7 +186,8 @@ fn an_activity_is_stored_as_it_was_sent_or_refused() {
     fuzz(&(activity(), changes()), |(text, changes)| {
         let body = changed(text, &changes);
         runtime.block_on(async {
-            let answer = world.call(Method::POST, "/v1/activities").text("application/json", body.clone()).await;
+            let answer =
+                world.call(Method::POST, "/v1/activities").text("application/json", body.clone()).await;
             match answer.status.as_u16() {
                 200 | 201 => assert_stored(&world, &body, &answer).await,
                 409 => assert!(body.windows(11).any(|window| window == b"external_id"), "{answer}"),
@@ -116,7 +199,8 @@ fn an_activity_is_stored_as_it_was_sent_or_refused() {
 
 /// What was taken is JSON by any reader's rules, is answered as it was sent, and is found again.
 async fn assert_stored(world: &World, body: &[u8], answer: &Answer) {
-    let sent: Value = serde_json::from_slice(body).unwrap_or_else(|error| panic!("it is no JSON ({error}): {answer}"));
+    let sent: Value =
+        serde_json::from_slice(body).unwrap_or_else(|error| panic!("it is no JSON ({error}): {answer}"));
     let stored = answer.json();
     assert_well_formed_activity(&stored);
     for (member, value) in sent.as_object().unwrap() {
@@ -149,17 +233,21 @@ fn any_body_is_answered_by_every_route() {
         (Method::POST, "/feed/ivan"),
         (Method::PUT, "/v1/users/ivan/blocks/eric"),
     ];
-    let batch = vec(prop_oneof![activity(), value()], 0..4).prop_map(|items| format!("{{\"activities\":[{}]}}", items.join(",")));
+    let batch = vec(prop_oneof![activity(), value()], 0..4)
+        .prop_map(|items| format!("{{\"activities\":[{}]}}", items.join(",")));
     let lines = vec(prop_oneof![activity(), value()], 0..4).prop_map(|lines| lines.join("\n"));
     let text = prop_oneof![3 => object_of(value()), 2 => activity(), 2 => batch, 1 => lines, 1 => value()];
-    let media = select(&["application/json", "application/json", "application/merge-patch+json", "application/x-ndjson"][..]);
+    let media = select(
+        &["application/json", "application/json", "application/merge-patch+json", "application/x-ndjson"][..],
+    );
     fuzz(&(any::<Index>(), text, changes(), media), |(route, text, changes, media)| {
         let (method, path) = route.get(&routes);
         runtime.block_on(async {
             let answer = world.call(method.clone(), path).text(media, changed(text, &changes)).await;
             assert!(answer.status.as_u16() < 500, "{answer}");
             // A name may have been changed; the next body finds both users all the same.
-            if path.starts_with("/v1/users/eric") && answer.status == 200 && answer.at("/username") != "eric" {
+            if path.starts_with("/v1/users/eric") && answer.status == 200 && answer.at("/username") != "eric"
+            {
                 world.put("/v1/users/eric", json!({})).await.is(201);
             }
         });

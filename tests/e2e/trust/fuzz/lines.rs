@@ -2,22 +2,71 @@ use std::fmt::Write;
 
 use feed_me_api::transfer::{line_of, parse_line};
 use feed_me_domain::Timestamp;
-use proptest::{collection::vec, prelude::*, sample::{Index, select}};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{Index, select},
+};
 
 use super::fuzz;
 use crate::kit::{Place, Store};
 
 const MEMBERS: &[&str] = &[
-    "actor", "verb", "object", "target", "published", "external_id", "data", "id", "edited_at", "username", "display_name", "created_at",
-    "follower", "followee", "since", "from", "kept", "blocker", "blocked", "muter", "muted", "until", "x",
+    "actor",
+    "verb",
+    "object",
+    "target",
+    "published",
+    "external_id",
+    "data",
+    "id",
+    "edited_at",
+    "username",
+    "display_name",
+    "created_at",
+    "follower",
+    "followee",
+    "since",
+    "from",
+    "kept",
+    "blocker",
+    "blocked",
+    "muter",
+    "muted",
+    "until",
+    "x",
 ];
 
 const VALUES: &[&str] = &[
-    "\"ivan\"", "\"eric\"", "\"\"", "\"share\"", "null", "1", "-0.0", "1e999", "true", "{}", "[]", "{\"a\":[1.50,\"\\u00e9\"]}", "{\"a\":1,\"a\":2}",
-    "\"2026-02-24T21:20:58.1234567Z\"", "\"2026-02-24t21:20:58+05:30\"", "\"9999-12-31T23:59:59.999999Z\"", "\"0001-01-01T00:00:00Z\"",
-    "\"0001-01-01T00:00:00+23:59\"", "\"9999-12-31T23:59:59-23:59\"", "\"2016-12-31T23:59:60Z\"", "\"019c91a9-5b3b-7123-8000-000000000000\"",
-    "\"019c91a9-5b3b-4123-8000-000000000000\"", "\"\\ud800\"", "\"\\u0000\"", "[{\"from\":null,\"until\":\"2026-02-24T21:20:58Z\"}]",
-    "[{\"from\":\"2026-02-24T21:20:58Z\",\"until\":\"2025-02-24T21:20:58Z\"}]", "[{}]", "[[]]", "\"é\u{1f600}\"",
+    "\"ivan\"",
+    "\"eric\"",
+    "\"\"",
+    "\"share\"",
+    "null",
+    "1",
+    "-0.0",
+    "1e999",
+    "true",
+    "{}",
+    "[]",
+    "{\"a\":[1.50,\"\\u00e9\"]}",
+    "{\"a\":1,\"a\":2}",
+    "\"2026-02-24T21:20:58.1234567Z\"",
+    "\"2026-02-24t21:20:58+05:30\"",
+    "\"9999-12-31T23:59:59.999999Z\"",
+    "\"0001-01-01T00:00:00Z\"",
+    "\"0001-01-01T00:00:00+23:59\"",
+    "\"9999-12-31T23:59:59-23:59\"",
+    "\"2016-12-31T23:59:60Z\"",
+    "\"019c91a9-5b3b-7123-8000-000000000000\"",
+    "\"019c91a9-5b3b-4123-8000-000000000000\"",
+    "\"\\ud800\"",
+    "\"\\u0000\"",
+    "[{\"from\":null,\"until\":\"2026-02-24T21:20:58Z\"}]",
+    "[{\"from\":\"2026-02-24T21:20:58Z\",\"until\":\"2025-02-24T21:20:58Z\"}]",
+    "[{}]",
+    "[[]]",
+    "\"é\u{1f600}\"",
 ];
 
 /// A line of some kind with most members right.
@@ -73,7 +122,8 @@ fn any_file_of_lines_is_imported_but_for_its_bad_lines() {
     let exported = place.home().join("all");
     place.run(&["export", "--out", exported.to_str().unwrap()]);
     let elsewhere = Place::fresh(Store::Sqlite);
-    let files = ["users", "activities", "follows", "blocks", "mutes"].map(|name| exported.join(format!("{name}.ndjson")));
+    let files = ["users", "activities", "follows", "blocks", "mutes"]
+        .map(|name| exported.join(format!("{name}.ndjson")));
     let mut arguments = vec!["import"];
     arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
     elsewhere.run(&arguments);
@@ -81,6 +131,10 @@ fn any_file_of_lines_is_imported_but_for_its_bad_lines() {
     elsewhere.run(&["export", "--out", again.to_str().unwrap()]);
     for file in files {
         let name = file.file_name().unwrap();
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), std::fs::read_to_string(again.join(name)).unwrap(), "{name:?}");
+        assert_eq!(
+            std::fs::read_to_string(&file).unwrap(),
+            std::fs::read_to_string(again.join(name)).unwrap(),
+            "{name:?}"
+        );
     }
 }

@@ -5,16 +5,73 @@ use crate::kit::raw_answer;
 
 /// Characters at which somebody draws a line.
 const EDGES: &[char] = &[
-    'a', 'Z', '0', '-', '_', '.', '/', '\\', '%', '+', ' ', '?', '#', '&', '=', '{', '}', '<', '"', '\'', ';', ':', '@', '\0',
-    '\t', '\n', '\r', '\u{7f}', '\u{80}', '\u{85}', '\u{9f}', '\u{a0}', '\u{ad}', '\u{301}', '\u{200b}', '\u{200c}', '\u{200d}',
-    '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202e}', '\u{202f}', '\u{2065}', '\u{2066}', '\u{2069}',
-    '\u{206a}', '\u{3000}', '\u{feff}', '\u{fffd}', '\u{ffff}', '\u{10000}', '\u{1f600}', '\u{e0001}', '\u{10ffff}', 'é', 'İ', 'ß',
+    'a',
+    'Z',
+    '0',
+    '-',
+    '_',
+    '.',
+    '/',
+    '\\',
+    '%',
+    '+',
+    ' ',
+    '?',
+    '#',
+    '&',
+    '=',
+    '{',
+    '}',
+    '<',
+    '"',
+    '\'',
+    ';',
+    ':',
+    '@',
+    '\0',
+    '\t',
+    '\n',
+    '\r',
+    '\u{7f}',
+    '\u{80}',
+    '\u{85}',
+    '\u{9f}',
+    '\u{a0}',
+    '\u{ad}',
+    '\u{301}',
+    '\u{200b}',
+    '\u{200c}',
+    '\u{200d}',
+    '\u{200e}',
+    '\u{200f}',
+    '\u{2028}',
+    '\u{2029}',
+    '\u{202a}',
+    '\u{202e}',
+    '\u{202f}',
+    '\u{2065}',
+    '\u{2066}',
+    '\u{2069}',
+    '\u{206a}',
+    '\u{3000}',
+    '\u{feff}',
+    '\u{fffd}',
+    '\u{ffff}',
+    '\u{10000}',
+    '\u{1f600}',
+    '\u{e0001}',
+    '\u{10ffff}',
+    'é',
+    'İ',
+    'ß',
 ];
 
 /// A name and how it is written in a path.
 fn name() -> impl Strategy<Value = Vec<u8>> {
     let character = || prop_oneof![3 => select(EDGES), 1 => any_char(), 1 => select(&['x', 'y'][..])];
-    let text = |length| vec(character(), length).prop_map(|chars| chars.into_iter().collect::<String>().into_bytes());
+    let text = |length| {
+        vec(character(), length).prop_map(|chars| chars.into_iter().collect::<String>().into_bytes())
+    };
     prop_oneof![
         6 => text(1..6),
         2 => text(78..83),
@@ -29,7 +86,9 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 fn is_username(name: &[u8]) -> bool {
     let Ok(name) = std::str::from_utf8(name) else { return false };
     let is_forbidden = |c: char| {
-        c.is_control() || c == '/' || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        c.is_control()
+            || c == '/'
+            || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     (1..=80).contains(&name.chars().count())
         && !name.contains(is_forbidden)
@@ -80,8 +139,13 @@ fn any_path_and_any_query_is_answered() {
         ]
     };
     let path = vec(part(), 0..6).prop_map(|parts| format!("/{}", parts.join("/")));
-    let pair = (select(&["limit", "cursor", "verb", "with", "page", "prefix", "atomic", "from", "x", ""][..]), "(%[0-9a-f]{2}|[0-9]|[!-~&&[^#]]){0,5}");
-    let query = vec(pair, 0..4).prop_map(|pairs| pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&"));
+    let pair = (
+        select(&["limit", "cursor", "verb", "with", "page", "prefix", "atomic", "from", "x", ""][..]),
+        "(%[0-9a-f]{2}|[0-9]|[!-~&&[^#]]){0,5}",
+    );
+    let query = vec(pair, 0..4).prop_map(|pairs| {
+        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    });
     let method = select(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"][..]);
     fuzz(&(method, path, query), |(method, path, query)| {
         // It wipes everything, which is another test's business.

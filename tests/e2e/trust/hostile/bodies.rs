@@ -25,7 +25,10 @@ async fn bodies_that_no_honest_client_sends_are_refused_by_every_route() {
     for (name, body) in rotten() {
         let attack = |route: &&str| {
             let length = format!("Content-Length: {}", body.len());
-            refused(name, request(route, &["Content-Type: application/json", &length, "Connection: close"], &body))
+            refused(
+                name,
+                request(route, &["Content-Type: application/json", &length, "Connection: close"], &body),
+            )
         };
         withstands(&world, ROUTES.iter().map(|route| attack(&route)).collect()).await;
     }
@@ -43,8 +46,17 @@ async fn a_compressed_body_does_not_fill_the_memory() {
     (0..300).for_each(|_| bomb.write_all(&zeros).unwrap());
     let bomb = bomb.finish().unwrap();
     assert!(bomb.len() < 1 << 20);
-    for (coding, body) in [("gzip", bomb.clone()), ("zstd", bomb.clone()), ("deflate", bomb.clone()), ("br", bomb), ("gzip", b"rubbish".to_vec())] {
-        let call = world.call(Method::POST, "/v1/activities").text("application/json", body).header("Content-Encoding", coding);
+    for (coding, body) in [
+        ("gzip", bomb.clone()),
+        ("zstd", bomb.clone()),
+        ("deflate", bomb.clone()),
+        ("br", bomb),
+        ("gzip", b"rubbish".to_vec()),
+    ] {
+        let call = world
+            .call(Method::POST, "/v1/activities")
+            .text("application/json", body)
+            .header("Content-Encoding", coding);
         let answer = call.await;
         assert!([400, 413, 415].contains(&answer.status.as_u16()), "{answer}");
     }
@@ -52,8 +64,25 @@ async fn a_compressed_body_does_not_fill_the_memory() {
 
 fn rotten() -> Vec<(&'static str, Vec<u8>)> {
     let deep = |open: &str, count: usize| open.repeat(count).into_bytes();
-    let activity = |value: &[u8]| [b"{\"actor\":\"eric\",\"verb\":\"x\",\"follow\":\"ivan\",\"data\":{\"a\":", value, b"}}"].concat();
-    let name = |value: &[u8]| [b"{\"actor\":\"", value, b"\",\"follow\":\"", value, b"\",\"verb\":\"", value, b"\",\"display_name\":\"", value, b"\",\"username\":\"", value, b"\"}"].concat();
+    let activity = |value: &[u8]| {
+        [b"{\"actor\":\"eric\",\"verb\":\"x\",\"follow\":\"ivan\",\"data\":{\"a\":", value, b"}}"].concat()
+    };
+    let name = |value: &[u8]| {
+        [
+            b"{\"actor\":\"",
+            value,
+            b"\",\"follow\":\"",
+            value,
+            b"\",\"verb\":\"",
+            value,
+            b"\",\"display_name\":\"",
+            value,
+            b"\",\"username\":\"",
+            value,
+            b"\"}",
+        ]
+        .concat()
+    };
     vec![
         ("brackets without an end", deep("[", 1_000_000)),
         ("braces without an end", deep("{\"a\":", 200_000)),
@@ -87,7 +116,10 @@ fn rotten() -> Vec<(&'static str, Vec<u8>)> {
 fn lines() -> Vec<Attack> {
     let of = |name, body: Vec<u8>| {
         let length = format!("Content-Length: {}", body.len());
-        super::harmless(name, request("POST /v1/activities/batch", &["Content-Type: application/x-ndjson", &length], &body))
+        super::harmless(
+            name,
+            request("POST /v1/activities/batch", &["Content-Type: application/x-ndjson", &length], &body),
+        )
     };
     vec![
         of("lines of nothing", b"\n".repeat(1_000_000)),

@@ -46,7 +46,8 @@ async fn assert_pipelined(world: &World, count: usize) {
         bytes.extend(get(if number % 2 == 0 { "ivan" } else { "nobody" }));
     }
     let host = world.host();
-    let answers = tokio::task::spawn_blocking(move || send(&host, &bytes, Duration::from_secs(8))).await.unwrap();
+    let answers =
+        tokio::task::spawn_blocking(move || send(&host, &bytes, Duration::from_secs(8))).await.unwrap();
     let wanted: Vec<u16> = (0..count).map(|number| if number % 2 == 0 { 200 } else { 404 }).collect();
     assert_eq!(statuses_of(&answers), wanted);
 }
@@ -58,31 +59,59 @@ fn get(user: &str) -> Vec<u8> {
 fn lengths() -> Vec<Attack> {
     let with = |length: &str| request(POST, &[JSON, &format!("Content-Length: {length}")], BODY);
     let over = BODY.len() + 100;
-    let mut attacks: Vec<_> = ["-1", "+34", "0x22", "34.0", "1e1", " ", "34 34", "34, 35", "18446744073709551616", "99999999999999999999999", "a"]
-        .iter()
-        .map(|length| refused("a length that is none", with(length)))
-        .collect();
+    let mut attacks: Vec<_> = [
+        "-1",
+        "+34",
+        "0x22",
+        "34.0",
+        "1e1",
+        " ",
+        "34 34",
+        "34, 35",
+        "18446744073709551616",
+        "99999999999999999999999",
+        "a",
+    ]
+    .iter()
+    .map(|length| refused("a length that is none", with(length)))
+    .collect();
     attacks.extend([
         refused("a body that is shorter than its length", with(&over.to_string())),
         refused("a body that is longer than its length", with("5")),
         refused("a huge length", with("9999999999999")),
         refused("the greatest length", with("18446744073709551615")),
-        refused("two different lengths", request(POST, &[JSON, "Content-Length: 34", "Content-Length: 5"], BODY)),
-        refused("a length and a longer body of zeros", request(POST, &[JSON, "Content-Length: 0"], &[0; 100])),
+        refused(
+            "two different lengths",
+            request(POST, &[JSON, "Content-Length: 34", "Content-Length: 5"], BODY),
+        ),
+        refused(
+            "a length and a longer body of zeros",
+            request(POST, &[JSON, "Content-Length: 0"], &[0; 100]),
+        ),
         refused("no length", request(POST, &[JSON], BODY)),
-        refused("a body over the limit", request(POST, &[JSON, "Content-Length: 3000000"], &vec![b'x'; 3_000_000])),
+        refused(
+            "a body over the limit",
+            request(POST, &[JSON, "Content-Length: 3000000"], &vec![b'x'; 3_000_000]),
+        ),
         harmless("a body on a GET", request("GET /v1/users/ivan", &[JSON, "Content-Length: 2"], b"{}")),
-        harmless("a body on a DELETE", request("DELETE /v1/users/nobody", &[JSON, "Content-Length: 2"], b"{}")),
+        harmless(
+            "a body on a DELETE",
+            request("DELETE /v1/users/nobody", &[JSON, "Content-Length: 2"], b"{}"),
+        ),
     ]);
     attacks
 }
 
 fn chunks() -> Vec<Attack> {
     let with = |body: &[u8]| request(POST, &[JSON, "Transfer-Encoding: chunked"], body);
-    let coded = |coding: &str| request(POST, &[JSON, &format!("Transfer-Encoding: {coding}")], b"5\r\n{\"a\":\r\n0\r\n\r\n");
+    let coded = |coding: &str| {
+        request(POST, &[JSON, &format!("Transfer-Encoding: {coding}")], b"5\r\n{\"a\":\r\n0\r\n\r\n")
+    };
     let mut many = b"1\r\nx\r\n".repeat(50_000);
     many.extend(b"0\r\n\r\n");
-    let large = [format!("{:x}\r\n", 3_000_000).into_bytes(), vec![b'x'; 3_000_000], b"\r\n0\r\n\r\n".to_vec()].concat();
+    let large =
+        [format!("{:x}\r\n", 3_000_000).into_bytes(), vec![b'x'; 3_000_000], b"\r\n0\r\n\r\n".to_vec()]
+            .concat();
     let mut attacks = vec![
         refused("a chunk's size that is no number", with(b"zz\r\n{}\r\n0\r\n\r\n")),
         refused("a negative chunk", with(b"-2\r\n{}\r\n0\r\n\r\n")),
@@ -93,12 +122,26 @@ fn chunks() -> Vec<Attack> {
         refused("a chunk that is shorter than its size", with(b"9\r\n{}\r\n0\r\n\r\n")),
         refused("chunks without an end", with(b"2\r\n{}\r\n")),
         refused("chunks of rubbish", with(&[0xff; 300])),
-        refused("a chunk's extension of a megabyte", with(&[b"2;".to_vec(), vec![b'x'; 1_000_000], b"\r\n{}\r\n0\r\n\r\n".to_vec()].concat())),
+        refused(
+            "a chunk's extension of a megabyte",
+            with(&[b"2;".to_vec(), vec![b'x'; 1_000_000], b"\r\n{}\r\n0\r\n\r\n".to_vec()].concat()),
+        ),
         refused("bare line feeds between chunks", with(b"2\n{}\n0\n\n")),
         refused("fifty thousand chunks", with(&many)),
         refused("a chunk over the limit", with(&large)),
     ];
-    let codings = ["identity", "xchunked", "chunked, identity", "identity, chunked", "chunked chunked", "\u{b}chunked", "\"chunked\"", "gzip, chunked", "gzip", "chunked, chunked"];
+    let codings = [
+        "identity",
+        "xchunked",
+        "chunked, identity",
+        "identity, chunked",
+        "chunked chunked",
+        "\u{b}chunked",
+        "\"chunked\"",
+        "gzip, chunked",
+        "gzip",
+        "chunked, chunked",
+    ];
     attacks.extend(codings.iter().map(|coding| refused("an odd transfer coding", coded(coding))));
     attacks
 }

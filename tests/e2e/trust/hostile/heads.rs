@@ -20,7 +20,10 @@ fn floods() -> Vec<Attack> {
         refused("a header of two megabytes", format!("{get}X-Long: {long}\r\n\r\n")),
         refused("a header's name of two megabytes", format!("{get}{long}: x\r\n\r\n")),
         refused("a head that never ends", format!("{get}{many}")),
-        refused("a path of two megabytes", format!("GET /v1/users/{long} HTTP/1.1\r\nHost: localhost\r\n\r\n")),
+        refused(
+            "a path of two megabytes",
+            format!("GET /v1/users/{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        ),
         refused("a method of two megabytes", format!("{long} / HTTP/1.1\r\nHost: localhost\r\n\r\n")),
         refused("two megabytes without a line", long.clone()),
         refused("two megabytes of empty lines", "\r\n".repeat(1_000_000)),
@@ -43,10 +46,16 @@ fn odd_lines() -> Vec<Attack> {
         refused("a path without a slash", line("GET v1/users HTTP/1.1")),
         harmless("an asterisk", line("OPTIONS * HTTP/1.1")),
         harmless("an absolute form", line("GET http://user:pass@other/v1/users HTTP/1.1")),
-        refused("bytes of TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00\x01\x02\x03\x04\x05".to_vec()),
+        refused(
+            "bytes of TLS",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00\x01\x02\x03\x04\x05".to_vec(),
+        ),
         refused("bytes of nothing", vec![0; 4096]),
         refused("bytes above ASCII", vec![0xff; 4096]),
-        harmless("the preface of HTTP/2 and rubbish", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nrubbish rubbish rubbish".to_vec()),
+        harmless(
+            "the preface of HTTP/2 and rubbish",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nrubbish rubbish rubbish".to_vec(),
+        ),
         harmless("the preface of HTTP/2 and huge frames", {
             let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
             bytes.extend([0xff, 0xff, 0xff, 0x01, 0x04, 0x7f, 0xff, 0xff, 0xff].repeat(1000));
@@ -76,28 +85,70 @@ fn odd_headers() -> Vec<Attack> {
         harmless("an odd If-None-Match", with("If-None-Match: \"a, W/, \"\"\", *")),
         harmless("an expectation", with("Expect: 200-maybe")),
         harmless("an upgrade", with("Connection: Upgrade\r\nUpgrade: websocket")),
-        harmless("an upgrade to h2c", with("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")),
+        harmless(
+            "an upgrade to h2c",
+            with(
+                "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
+            ),
+        ),
         harmless("a range", with("Range: bytes=9999999999999999999-0,-1,-1")),
         harmless("an odd traceparent", with("traceparent: 00-zzzz-00000000-ff\r\ntracestate: ===")),
-        harmless("an odd key", "POST /v1/activities HTTP/1.1\r\nHost: l\r\nIdempotency-Key: \u{fffd}\u{202e}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
+        harmless(
+            "an odd key",
+            "POST /v1/activities HTTP/1.1\r\nHost: l\r\nIdempotency-Key: \u{fffd}\u{202e}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        ),
     ]
 }
 
 fn odd_paths() -> Vec<Attack> {
     let paths = [
-        "/v1/users/%00", "/v1/users/%", "/v1/users/%zz", "/v1/users/%e0%80", "/v1/users/%ff%fe", "/v1/users/..",
-        "/v1/users/%2e%2e", "/v1/users/%2f", "/v1/users/a%2fb", "/v1//users", "/v1/users/ivan/", "//v1/users",
-        "/../../etc/passwd", "/v1/users/%0d%0aX-Injected:1", "/v1/activities/not-an-id", "/v1/activities/%00",
-        "/v1/feeds/%F0%9F%98%80%F0", "/docs/..%2f..%2f..%2fetc%2fpasswd", "/docs/%2e%2e/%2e%2e/secret",
+        "/v1/users/%00",
+        "/v1/users/%",
+        "/v1/users/%zz",
+        "/v1/users/%e0%80",
+        "/v1/users/%ff%fe",
+        "/v1/users/..",
+        "/v1/users/%2e%2e",
+        "/v1/users/%2f",
+        "/v1/users/a%2fb",
+        "/v1//users",
+        "/v1/users/ivan/",
+        "//v1/users",
+        "/../../etc/passwd",
+        "/v1/users/%0d%0aX-Injected:1",
+        "/v1/activities/not-an-id",
+        "/v1/activities/%00",
+        "/v1/feeds/%F0%9F%98%80%F0",
+        "/docs/..%2f..%2f..%2fetc%2fpasswd",
+        "/docs/%2e%2e/%2e%2e/secret",
     ];
     let mut attacks: Vec<_> = paths
         .iter()
-        .flat_map(|path| ["GET", "PUT", "DELETE"].map(|method| harmless("an odd path", request(&format!("{method} {path}"), &[], b""))))
+        .flat_map(|path| {
+            ["GET", "PUT", "DELETE"]
+                .map(|method| harmless("an odd path", request(&format!("{method} {path}"), &[], b"")))
+        })
         .collect();
     let queries = [
-        "?", "?&&&&", "?limit", "?limit=", "?limit=%00", "?limit=1&limit=2", "?limit=99999999999999999999", "?limit=-1",
-        "?limit=1e1", "?cursor=%ff", "?cursor=%00", "?verb=%ff", "?verb=%00", "?verb=a&verb=", "?%ff=1", "?limit=1;drop table",
-        "?include_self=maybe", "?cursor=AAAA", "?limit=%zz",
+        "?",
+        "?&&&&",
+        "?limit",
+        "?limit=",
+        "?limit=%00",
+        "?limit=1&limit=2",
+        "?limit=99999999999999999999",
+        "?limit=-1",
+        "?limit=1e1",
+        "?cursor=%ff",
+        "?cursor=%00",
+        "?verb=%ff",
+        "?verb=%00",
+        "?verb=a&verb=",
+        "?%ff=1",
+        "?limit=1;drop table",
+        "?include_self=maybe",
+        "?cursor=AAAA",
+        "?limit=%zz",
     ];
     attacks.extend(queries.iter().flat_map(|query| {
         ["/v1/feeds/ivan/friends", "/v1/users", "/v1/users/ivan/following"]

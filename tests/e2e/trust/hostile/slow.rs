@@ -40,11 +40,13 @@ async fn a_body_that_does_not_come_is_cut_off() {
     let world = victim().await;
     let host = world.host();
     let attacking = tokio::task::spawn_blocking(move || {
-        let heads = ["POST /v1/activities", "POST /v1/activities/batch", "PUT /v1/users/ivan", "POST /activity"];
+        let heads =
+            ["POST /v1/activities", "POST /v1/activities/batch", "PUT /v1/users/ivan", "POST /activity"];
         let begun = Instant::now();
         let hold = |number: usize| {
             let mut stream = TcpStream::connect(&*host).unwrap();
-            let framing = if number.is_multiple_of(2) { "Content-Length: 1000" } else { "Transfer-Encoding: chunked" };
+            let framing =
+                if number.is_multiple_of(2) { "Content-Length: 1000" } else { "Transfer-Encoding: chunked" };
             let headers = ["Content-Type: application/json", framing];
             stream.write_all(&request(heads[number % heads.len()], &headers, b"")).unwrap();
             stream

@@ -72,8 +72,9 @@ impl Little {
                 pairs.iter().filter(|pair| pair.0 == person).map(|pair| self.name(pair.1)).collect()
             };
             let posts = self.posts.iter().filter(|post| post.actor == person);
-            let posts: BTreeSet<_> =
-                posts.map(|post| (post.object.to_owned(), post.target.map(|target| self.name(target)))).collect();
+            let posts: BTreeSet<_> = posts
+                .map(|post| (post.object.to_owned(), post.target.map(|target| self.name(target))))
+                .collect();
             let counts = (
                 count(&self.follows, &|pair| pair.0 == person),
                 count(&self.follows, &|pair| pair.1 == person),
@@ -111,16 +112,21 @@ impl Op {
                 little.follows.retain(|pair| pair.0 != person && pair.1 != person);
                 little.blocks.retain(|pair| pair.0 != person && pair.1 != person);
                 little.posts.retain(|post| post.actor != person);
-                little.posts.iter_mut().filter(|post| post.target == Some(person)).for_each(|post| post.target = None);
+                little
+                    .posts
+                    .iter_mut()
+                    .filter(|post| post.target == Some(person))
+                    .for_each(|post| post.target = None);
                 200
             }
             Self::Post(actor, object, target) => little.post(actor, object, *target),
-            Self::Follow(name, other) | Self::Unfollow(name, other) | Self::Block(name, other) | Self::Unblock(name, other) => {
-                match (little.find(name), little.find(other)) {
-                    (Some(person), Some(other)) => self.relate(little, (person, other)),
-                    _ => 404,
-                }
-            }
+            Self::Follow(name, other)
+            | Self::Unfollow(name, other)
+            | Self::Block(name, other)
+            | Self::Unblock(name, other) => match (little.find(name), little.find(other)) {
+                (Some(person), Some(other)) => self.relate(little, (person, other)),
+                _ => 404,
+            },
         }
     }
 
@@ -129,14 +135,32 @@ impl Op {
         match self {
             _ if pair == reverse => 409,
             Self::Follow(..) if little.blocks.contains(&pair) || little.blocks.contains(&reverse) => 403,
-            Self::Follow(..) => if little.follows.insert(pair) { 201 } else { 200 },
-            Self::Unfollow(..) => if little.follows.remove(&pair) { 204 } else { 404 },
+            Self::Follow(..) => {
+                if little.follows.insert(pair) {
+                    201
+                } else {
+                    200
+                }
+            }
+            Self::Unfollow(..) => {
+                if little.follows.remove(&pair) {
+                    204
+                } else {
+                    404
+                }
+            }
             Self::Block(..) => {
                 little.follows.remove(&pair);
                 little.follows.remove(&reverse);
                 if little.blocks.insert(pair) { 201 } else { 200 }
             }
-            _ => if little.blocks.remove(&pair) { 204 } else { 404 },
+            _ => {
+                if little.blocks.remove(&pair) {
+                    204
+                } else {
+                    404
+                }
+            }
         }
     }
 
@@ -185,7 +209,8 @@ impl Seen {
     /// What the server shows of the users whose names begin with `prefix`.
     pub(super) async fn of(world: &World, prefix: &str) -> Self {
         let mut users = BTreeMap::new();
-        let bare = |name: &Value| name.as_str().map(|name| name.strip_prefix(prefix).unwrap_or(name).to_owned());
+        let bare =
+            |name: &Value| name.as_str().map(|name| name.strip_prefix(prefix).unwrap_or(name).to_owned());
         for user in world.walk(&format!("/v1/users?prefix={prefix}"), 100).await {
             let count = |member: &str| user[member].as_u64().unwrap();
             let counts = (count("following"), count("followers"), count("activities"));
