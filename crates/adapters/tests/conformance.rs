@@ -32,7 +32,7 @@ async fn in_sqlite(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
     };
     let opened = SqliteStore::open(options, clock, ids);
     let store = opened.unwrap_or_else(|error| panic!("{error}"));
-    store.migrate().unwrap_or_else(|error| panic!("{error}"));
+    store.migrate().await.unwrap_or_else(|error| panic!("{error}"));
     Fresh::with_guard(Stores::of(Arc::new(store)), folder)
 }
 

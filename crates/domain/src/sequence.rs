@@ -181,6 +181,8 @@ impl<'a> Turn<'a> {
     ) -> i64 {
         self.counters.position += 1;
         let at = self.counters.stamp.max(self.now);
+        // Kept, so that no later event tells an earlier time when the clock goes back.
+        self.counters.stamp = at;
         self.events.push(Event { position: self.counters.position, at, kind, activity, user, other });
         self.counters.position
     }

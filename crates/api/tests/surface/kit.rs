@@ -16,8 +16,8 @@ use feed_me_api::{
     server,
     services::Services,
     settings::{
-        AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedSettings, LogFormat, LogSettings,
-        ServerSettings, Settings,
+        AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LogFormat,
+        LogSettings, ServerSettings, Settings,
     },
     shared::Shared,
 };
@@ -68,7 +68,7 @@ pub(crate) fn settings() -> Settings {
             read_only: false,
             max_pages: None,
         },
-        feed: FeedSettings { page_size: 1, cursor_key: None },
+        feed: FeedSettings { page_size: 1, cursor_key: None, engine: FeedEngine::Sql },
         log: LogSettings { format: LogFormat::Json, filter: "off".to_owned() },
         auth: AuthSettings { mode: AuthMode::Off, allow_open: false },
         events: EventSettings { retention_hours: 1 },
