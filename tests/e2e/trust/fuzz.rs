@@ -27,7 +27,7 @@ fn fuzz<S: Strategy>(strategy: &S, check: impl Fn(S::Value))
 where
     S::Value: Debug,
 {
-    let time = Duration::from_secs(number_from("FEEDME_TEST_FUZZ_SECONDS").unwrap_or(3));
+    let time = Duration::from_secs(number_from("FEEDME_TEST_FUZZ_SECONDS").unwrap_or(2));
     let mut chance = Chance::fresh();
     let begun = Instant::now();
     let mut cases = 0_u64;

@@ -74,8 +74,10 @@ async fn withstands(world: &World, attacks: Vec<Attack>) {
     let host = world.host();
     let attacking = tokio::task::spawn_blocking(move || {
         for attack in &attacks {
+            let begun = Instant::now();
             let statuses = statuses_of(&send(&host, &attack.bytes, Duration::from_secs(8)));
-            let told = format!("{} was answered {statuses:?}", attack.name);
+            let told = format!("{} was answered {statuses:?} after {:?}", attack.name, begun.elapsed());
+            eprintln!("{told}");
             assert!(statuses.iter().all(|status| *status < 500), "{told}");
             if attack.allowed == Allowed::Refusal {
                 assert!(statuses.first().is_none_or(|status| 400 <= *status), "{told}");

@@ -41,9 +41,9 @@ async fn bodies_that_no_honest_client_sends_are_refused_by_every_route() {
 #[tokio::test]
 async fn a_compressed_body_does_not_fill_the_memory() {
     let world = victim().await;
-    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
-    let zeros = vec![b' '; 1 << 20];
-    (0..300).for_each(|_| bomb.write_all(&zeros).unwrap());
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
+    let blanks = vec![b' '; 1 << 20];
+    (0..40).for_each(|_| bomb.write_all(&blanks).unwrap());
     let bomb = bomb.finish().unwrap();
     assert!(bomb.len() < 1 << 20);
     for (coding, body) in [

@@ -9,6 +9,9 @@ const POST: &str = "POST /v1/activities";
 const JSON: &str = "Content-Type: application/json";
 const BODY: &[u8] = b"{\"actor\":\"ivan\",\"verb\":\"smuggled\"}";
 
+/// The request that nobody should find.
+const HIDDEN: &str = "DELETE /v1/users/hidden HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
 #[tokio::test]
 async fn wrong_lengths_and_broken_chunks_are_refused() {
     let world = victim().await;
@@ -21,6 +24,12 @@ async fn wrong_lengths_and_broken_chunks_are_refused() {
 #[tokio::test]
 async fn a_hidden_request_is_not_carried_out() {
     let world = victim().await;
+    // One that is not hidden is: so this test would see it.
+    world.users(["hidden"]).await;
+    let length = format!("Content-Length: {}", BODY.len());
+    let honest = [request(POST, &[JSON, &length], BODY), HIDDEN.as_bytes().to_vec()].concat();
+    assert_eq!(statuses_of(&send(&world.host(), &honest, Duration::from_secs(8))), [201, 200]);
+    world.get("/v1/users/hidden").await.is(404);
     for (name, bytes) in smuggling() {
         world.users(["hidden"]).await;
         let answers = send(&world.host(), &bytes, Duration::from_secs(8));
@@ -148,7 +157,7 @@ fn chunks() -> Vec<Attack> {
 
 /// Requests that two readers may cut in different places. The second one, inside the first, erases a user.
 fn smuggling() -> Vec<(&'static str, Vec<u8>)> {
-    let hidden = "DELETE /v1/users/hidden HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let hidden = HIDDEN;
     let both = |coding: &str| {
         let body = format!("0\r\n\r\n{hidden}");
         let length = format!("Content-Length: {}", body.len());
