@@ -60,12 +60,12 @@ async fn crash_rounds(store: Store) {
         let more = acknowledged(&writers) - before;
         eprintln!("round {round} on {store:?}: {more} writes acknowledged, {unsettled} without an answer");
     }
-    assert!(rounds * 8 < acknowledged(&writers), "so few writes were acknowledged that nothing was tested");
+    assert!(rounds * 4 < acknowledged(&writers), "so few writes were acknowledged that nothing was tested");
 }
 
 /// All write at once; at some moment the server is killed.
 async fn write_until_killed(world: &World, writers: &mut [Known], chance: &mut Chance) {
-    let delay = Duration::from_millis(100 + chance.next() % 600);
+    let delay = Duration::from_millis(150 + chance.next() % 850);
     let writing = join_all(writers.iter_mut().map(|writer| writer.write_until_there_is_no_answer(world)));
     let killing = async {
         tokio::time::sleep(delay).await;

@@ -100,7 +100,7 @@ fn traces<'r>(rows: &'r [String], ids: &'r [String]) -> Vec<(&'r str, &'r str)> 
         let lower = row.to_lowercase();
         let is_in = move |word: &&str| {
             let word = word.to_lowercase();
-            let hex: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let hex = word.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
             lower.contains(&word) || lower.contains(&hex) || lower.contains(&word.replace('-', ""))
         };
         words.clone().into_iter().filter(is_in).map(move |word| (word, row.as_str()))

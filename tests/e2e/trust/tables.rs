@@ -51,8 +51,7 @@ impl Tables {
     pub(super) fn log(&mut self) -> Vec<Logged> {
         match self {
             Self::Sqlite(connection) => {
-                let query =
-                    "select position, kind, lower(hex(activity)) as activity from events order by position";
+                let query = "select position, kind, nullif(lower(hex(activity)), '') as activity from events order by position";
                 sql_query(query).load(connection).unwrap()
             }
             Self::Postgres(connection) => {

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use diesel::{
@@ -28,7 +28,7 @@ pub(super) type Pool = r2d2::Pool<Sessions>;
 
 /// How often a transaction that others stood in the way of is tried again.
 const TRIES_MAX: u32 = 5;
-/// How long opening a session may take; r2d2 tries again meanwhile.
+/// r2d2 waits half of it at most between two attempts to open a session, so that it soon sees a database that is back.
 const OPEN_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// What every session is told.
@@ -122,16 +122,19 @@ pub(super) fn open_pool(options: &PgOptions) -> Result<Pool, StoreError> {
 
 impl Shared {
     /// Does the work on a session. It is done again from the beginning where the session turns out to be gone, or
-    /// another transaction stood in the way; work that must not be says so by the error it ends with.
+    /// another transaction stood in the way; work that must not be says so by the error it ends with. Nobody waits for a
+    /// session beyond `deadline`.
     pub(super) fn run<T>(
         &self,
+        deadline: Instant,
         mut work: impl FnMut(&mut PgConnection) -> Outcome<T>,
     ) -> Result<T, StoreError> {
         // After a restart of the database all sessions of the pool are gone, and one more is open.
         let mut others_left = self.pool.max_size() + 1;
         let mut tries_left = TRIES_MAX;
         loop {
-            let mut session = self.pool.get().map_err(|error| {
+            let patience = deadline.saturating_duration_since(Instant::now());
+            let mut session = self.pool.get_timeout(patience).map_err(|error| {
                 StoreError::Unavailable(format!("no session with the database could be had: {error}"))
             })?;
             let error = match work(&mut session.connection) {
@@ -161,12 +164,14 @@ impl Shared {
 }
 
 impl PgStore {
-    /// Does the work on a blocking thread when there is a session for it. Dropping the future does not stop work that has
-    /// begun; its session is free again when it ends.
+    /// Does the work on a blocking thread when there is a session for it, and tells it until when it may wait for one.
+    /// Dropping the future does not stop work that has begun; its session is free again when it ends.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Shared, Instant) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        // One time-out for both waits: for the turn, and for a session of a database that may be gone.
+        let deadline = Instant::now() + self.shared.options.acquire_timeout;
         let turn = Arc::clone(&self.shared.gate).acquire_owned();
         let Ok(Ok(turn)) = tokio::time::timeout(self.shared.options.acquire_timeout, turn).await else {
             return Err(StoreError::Unavailable("all sessions with the database are busy".to_owned()));
@@ -174,7 +179,7 @@ impl PgStore {
         let shared = Arc::clone(&self.shared);
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            work(&shared)
+            work(&shared, deadline)
         });
         done.await.unwrap_or_else(|error| Err(StoreError::Failed(format!("work was cut off: {error}"))))
     }
@@ -184,7 +189,7 @@ impl PgStore {
         &self,
         work: impl FnMut(&mut PgConnection) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.blocking(move |shared| shared.run(work)).await
+        self.blocking(move |shared, deadline| shared.run(deadline, work)).await
     }
 
     /// Does work of several questions that sees one instant.

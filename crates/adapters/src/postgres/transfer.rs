@@ -54,7 +54,7 @@ impl TransferRepository for PgStore {
 
     /// Without this, index-only scans look into the table for every row that just came.
     async fn settle(&self) -> Result<(), StoreError> {
-        self.blocking(|shared| {
+        self.blocking(|shared, _| {
             migrations::with_session(&shared.options.url, |conn| {
                 conn.batch_execute(
                     "vacuum (analyze) users, activities, follows, follow_windows, blocks, mutes, events",

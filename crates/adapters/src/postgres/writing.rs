@@ -42,8 +42,10 @@ impl PgStore {
         &self,
         work: impl Fn(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.blocking(move |shared| shared.run(|conn| transaction(conn, |conn| in_turn(shared, conn, &work))))
-            .await
+        self.blocking(move |shared, deadline| {
+            shared.run(deadline, |conn| transaction(conn, |conn| in_turn(shared, conn, &work)))
+        })
+        .await
     }
 
     /// Carries out a write that may have an idempotency key.
@@ -55,8 +57,8 @@ impl PgStore {
         let Some(keyed) = keyed else {
             return self.write(work).await.map(Attempt::Done);
         };
-        self.blocking(move |shared| {
-            shared.run(|conn| transaction(conn, |conn| with_key(shared, conn, &keyed, &work)))
+        self.blocking(move |shared, deadline| {
+            shared.run(deadline, |conn| transaction(conn, |conn| with_key(shared, conn, &keyed, &work)))
         })
         .await
     }

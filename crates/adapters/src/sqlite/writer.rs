@@ -57,9 +57,10 @@ impl Writer {
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, String> {
         let mut conn = SqliteConnection::establish(url).map_err(|error| error.to_string())?;
-        // FULL: what was answered survives a loss of power, not only of the process.
+        // FULL: what was answered survives a loss of power, not only of the process. What is deleted is overwritten:
+        // an erasure leaves no trace in pages that became free.
         let mut pragmas = format!(
-            "pragma busy_timeout = {}; pragma synchronous = full; pragma foreign_keys = on; \
+            "pragma busy_timeout = {}; pragma synchronous = full; pragma secure_delete = on; pragma foreign_keys = on; \
              pragma cache_size = -65536; pragma mmap_size = 268435456; pragma temp_store = memory;",
             patience.as_millis()
         );

@@ -110,6 +110,19 @@ fn a_profile_that_is_nowhere_is_refused() {
 }
 
 #[test]
+fn what_is_for_sqlite_alone_is_refused_for_postgres() {
+    let url = ("FEEDME__DATABASE__URL", "postgres://localhost/feed");
+    for (variable, value) in [("FEEDME__DATABASE__READ_ONLY", "true"), ("FEEDME__DATABASE__MAX_PAGES", "9")] {
+        let message = refused(&[url, (variable, value)]);
+        assert!(message.contains(variable) && message.contains("for SQLite alone"), "{message}");
+    }
+    let settings = with(&[("FEEDME__DATABASE__READ_ONLY", "true"), ("FEEDME__DATABASE__MAX_PAGES", "9")]);
+    assert!(settings.database.read_only);
+    assert_eq!(settings.database.max_pages, Some(9));
+    assert_eq!(with(&[url]).database.max_pages, None);
+}
+
+#[test]
 fn an_unknown_name_is_told_with_its_source() {
     let message = refused(&[("FEEDME__SERVER__LISTENS", "1")]);
     assert!(message.contains("FEEDME__SERVER__LISTENS (from the environment)"), "{message}");

@@ -16,16 +16,15 @@ const RETRIED: usize = 12;
 
 /// A write that was answered, sent again with its key, is given the same answer and does nothing.
 pub(super) async fn assert_retries_change_nothing(world: &World, writers: &mut [Known]) {
-    for index in 0..writers.len() {
-        let writer = &mut writers[index];
+    for writer in writers {
         let count = writer.keyed.len();
         let mut chosen: BTreeSet<usize> = (count.saturating_sub(RETRIED)..count).collect();
         if 0 < count {
             chosen.insert(writer.chance.below(count));
         }
         for nth in chosen {
-            let (write, first) = &writers[index].keyed[nth];
-            let again = write.call(world, &writers[index]).await;
+            let (write, first) = &writer.keyed[nth];
+            let again = write.call(world, writer).await;
             assert_eq!((again.status, &again.bytes), (first.status, &first.bytes), "{again}");
             assert_eq!(again.header("idempotency-replayed"), "true", "{again}");
         }

@@ -57,13 +57,11 @@ impl Known {
     pub(super) async fn write_until_there_is_no_answer(&mut self, world: &World) {
         loop {
             let write = self.next_write();
-            match write.call(world, self).attempt().await {
-                Ok(answer) => self.learn(write, answer),
-                Err(_) => {
-                    self.unsettled = Some(write);
-                    return;
-                }
-            }
+            let Ok(answer) = write.call(world, self).attempt().await else {
+                self.unsettled = Some(write);
+                return;
+            };
+            self.learn(write, answer);
         }
     }
 

@@ -149,7 +149,9 @@ async fn look_for(world: &World, known: &mut Known, bodies: &[Value]) -> usize {
     let feed = world.walk(&known.user(world).own_path(), 100).await;
     let is_wanted = |stored: &&Value| bodies.iter().any(|body| body["object"] == stored["object"]);
     let found: Vec<_> = feed.iter().filter(is_wanted).collect();
-    found.iter().for_each(|activity| known.keep(activity));
+    for activity in &found {
+        known.keep(activity);
+    }
     found.len()
 }
 

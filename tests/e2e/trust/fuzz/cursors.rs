@@ -37,6 +37,14 @@ impl Change {
     }
 }
 
+fn changed(original: &str, changes: &[Change]) -> Vec<u8> {
+    let mut bytes = original.as_bytes().to_vec();
+    for change in changes {
+        change.apply(&mut bytes);
+    }
+    bytes
+}
+
 fn change() -> impl Strategy<Value = Change> {
     let byte = || prop_oneof![9 => proptest::sample::select(ALPHABET), 1 => proptest::sample::select(&b"=+/.~ %\n"[..])];
     prop_oneof![
@@ -62,8 +70,7 @@ fn a_changed_cursor_is_never_opened_by_the_codec() {
         .collect();
     fuzz(&(any::<Index>(), vec(change(), 1..5)), |(which, changes)| {
         let original = which.get(&sealed);
-        let mut changed = original.clone().into_bytes();
-        changes.iter().for_each(|change| change.apply(&mut changed));
+        let changed = changed(original, &changes);
         let changed = String::from_utf8_lossy(&changed);
         let opened = codec.open::<Position>(&changed, scope.listing, scope.filter);
         assert_eq!(opened.is_ok(), *changed == **original, "{original} as {changed}");
@@ -93,8 +100,7 @@ fn a_changed_cursor_is_a_400_and_its_original_a_page() {
     });
     fuzz(&(any::<Index>(), any::<Index>(), vec(change(), 0..4)), |(which, place, changes)| {
         let (path, original) = which.get(&cursors);
-        let mut changed = original.clone().into_bytes();
-        changes.iter().for_each(|change| change.apply(&mut changed));
+        let changed = changed(original, &changes);
         let sent: String =
             percent_encoding::percent_encode(&changed, percent_encoding::NON_ALPHANUMERIC).to_string();
         // Sometimes to a place where it does not belong.

@@ -139,7 +139,8 @@ fn activity() -> impl Strategy<Value = String> {
     let data = prop_oneof![2 => object_of(value()), 1 => value()];
     (or("\"ivan\""), or("\"share\""), value(), data, vec((select(MEMBERS), value()), 0..2)).prop_map(
         |(actor, verb, object, data, others)| {
-            let others: String = others.iter().map(|(name, value)| format!(",\"{name}\":{value}")).collect();
+            let others: Vec<_> = others.iter().map(|(name, value)| format!(",\"{name}\":{value}")).collect();
+            let others = others.concat();
             format!("{{\"actor\":{actor},\"verb\":{verb},\"object\":{object},\"data\":{data}{others}}}")
         },
     )

@@ -23,14 +23,14 @@ const ROUTES: [&str; 10] = [
 async fn bodies_that_no_honest_client_sends_are_refused_by_every_route() {
     let world = victim().await;
     for (name, body) in rotten() {
-        let attack = |route: &&str| {
+        let attack = |route: &str| {
             let length = format!("Content-Length: {}", body.len());
             refused(
                 name,
                 request(route, &["Content-Type: application/json", &length, "Connection: close"], &body),
             )
         };
-        withstands(&world, ROUTES.iter().map(|route| attack(&route)).collect()).await;
+        withstands(&world, ROUTES.iter().map(|route| attack(route)).collect()).await;
     }
     withstands(&world, lines()).await;
     world.get("/v1/feeds/eric").await.shows(&["eric share post:1"]);

@@ -10,7 +10,8 @@ async fn heads_that_are_too_much_or_no_heads_are_refused() {
 }
 
 fn floods() -> Vec<Attack> {
-    let many: String = (0..20_000).map(|number| format!("X-Flood-{number}: {number}\r\n")).collect();
+    let many =
+        (0..20_000).map(|number| format!("X-Flood-{number}: {number}\r\n")).collect::<Vec<_>>().concat();
     let same = "X-Same: 1\r\n".repeat(20_000);
     let get = "GET /v1/users/ivan HTTP/1.1\r\nHost: localhost\r\n";
     let long = "x".repeat(2_000_000);

@@ -24,7 +24,9 @@ async fn a_head_that_comes_byte_by_byte_is_cut_off() {
         let begun = Instant::now();
         for byte in b"GET /v1/users/ivan HTTP/1.1\r\nX-Slow: ".iter().chain([b'x'; 1000].iter()) {
             // Writing to one that was closed fails; what it was told is read below.
-            held.iter_mut().for_each(|stream| drop(stream.write_all(&[*byte])));
+            for stream in &mut held {
+                let _ = stream.write_all(&[*byte]);
+            }
             std::thread::sleep(Duration::from_millis(50));
             if HEAD_MAX * 2 < begun.elapsed() {
                 break;

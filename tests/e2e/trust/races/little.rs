@@ -133,7 +133,7 @@ impl Op {
     fn relate(&self, little: &mut Little, pair: (Person, Person)) -> u16 {
         let reverse = (pair.1, pair.0);
         match self {
-            _ if pair == reverse => 409,
+            Self::Follow(..) | Self::Block(..) if pair == reverse => 409,
             Self::Follow(..) if little.blocks.contains(&pair) || little.blocks.contains(&reverse) => 403,
             Self::Follow(..) => {
                 if little.follows.insert(pair) {

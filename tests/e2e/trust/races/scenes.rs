@@ -65,6 +65,9 @@ fn op_by_chance(chance: &mut Chance) -> Op {
         5 => Op::Unfollow(name, other),
         6 => Op::Block(name, other),
         7 => Op::Unblock(name, other),
-        _ => Op::Post(name, *chance.pick(&["a", "b"]), Some(other).filter(|_| chance.one_in(2))),
+        _ => {
+            let object = if chance.one_in(2) { "a" } else { "b" };
+            Op::Post(name, object, Some(other).filter(|_| chance.one_in(2)))
+        }
     }
 }
