@@ -16,6 +16,7 @@ use crate::{
     problem::{ClassicErrorView, FaultView, ProblemView},
     v1::{
         batch::{BatchItemView, BatchView},
+        events::{EventPageView, EventView},
         feeds::{BecauseView, ExplanationView, ReasonView},
         follows::{FollowBatchView, FollowResultView},
     },
@@ -77,6 +78,8 @@ fn components() -> ComponentsBuilder {
         ExplanationView<'static>,
         BecauseView<'static>,
         ReasonView,
+        EventPageView,
+        EventView,
         ClassicActivityView<'static>,
         ClassicFollowView<'static>,
         ClassicUserView<'static>,

@@ -6,7 +6,7 @@ use feed_me_domain::{
     CursorCodec,
     ports::{Clock, IdempotencyStore, Stores},
     services::{
-        ActivityService, DevelopmentService, FeedService, FollowService, RelationService, UserService,
+        ActivityService, DevelopmentService, EventService, FeedService, FollowService, RelationService, UserService,
     },
 };
 
@@ -23,6 +23,8 @@ pub struct Services {
     pub relations: Arc<RelationService>,
     /// Feeds.
     pub feeds: Arc<FeedService>,
+    /// The log of all changes.
+    pub events: Arc<EventService>,
     /// The routes for development, and readiness.
     pub development: Arc<DevelopmentService>,
     /// Keys of requests that may be sent again.
@@ -44,6 +46,7 @@ impl Services {
             follows: Arc::new(FollowService::new(stores.follows.clone(), clock.clone(), cursors.clone())),
             relations: Arc::new(RelationService::new(stores.relations.clone(), cursors.clone())),
             feeds: Arc::new(FeedService::new(stores.feeds.clone(), cursors.clone())),
+            events: Arc::new(EventService::new(stores.events.clone())),
             development: Arc::new(DevelopmentService::new(stores.development.clone())),
             idempotency: stores.idempotency.clone(),
             clock: clock.clone(),

@@ -2,6 +2,7 @@
 
 pub mod activities;
 pub mod batch;
+pub mod events;
 pub mod feeds;
 pub mod follows;
 pub mod relations;
@@ -35,6 +36,7 @@ pub fn routes() -> Vec<At> {
             .get(activities::get)
             .patch(activities::patch)
             .delete(activities::delete),
+        At::new("/v1/events").get(events::list),
         At::new("/v1/feeds/{username}").get(feeds::own),
         At::new("/v1/feeds/{username}/friends").get(feeds::friends),
         At::new("/v1/feeds/{username}/friends/explain").get(feeds::explain),

@@ -70,14 +70,14 @@ impl DevelopmentRepository for PgStore {
         .await
     }
 
-    /// By the position of the event that made them. No index has this order: it is for toys.
+    /// By the position of the event that made them; those of one reset by their instants. No index has this order: it is for toys.
     async fn follows(&self, take: usize) -> Result<Vec<Follow>, StoreError> {
         type Row = (String, String, DateTime<Utc>, Option<DateTime<Utc>>);
         self.read(move |conn| {
             let found = Sql::<(Text, Text, Timestamptz, Nullable<Timestamptz>)>::new(
                 "select (select u.username from users u where u.key = f.follower),
                     (select u.username from users u where u.key = f.followee), f.since, f.visible_from
-                from (select * from follows order by ordinal limit $1) f order by f.ordinal",
+                from (select * from follows order by ordinal, since limit $1) f order by f.ordinal, f.since",
             );
             let follow = |(follower, followee, since, from): Row| {
                 Ok(Follow {

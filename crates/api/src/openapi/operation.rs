@@ -19,6 +19,7 @@ pub(crate) const TAGS: &[(&str, &str)] = &[
     ("follows", "Who follows whom."),
     ("blocks and mutes", "What a user wants nothing of."),
     ("feeds", "Newest first: `published` descending, then `id` descending."),
+    ("events", "The log of all changes, for integrators."),
     ("classic", "The routes of the first feed-me."),
     ("development", "Present only where `dev_endpoints` is on."),
     ("operation", "For operators."),

@@ -16,7 +16,7 @@ const BATCH: &[&str] = &["application/json", "application/x-ndjson"];
 
 /// The operations, in the order of the document.
 pub(crate) fn all() -> Vec<Operation> {
-    [users(), activities(), follows(), relations(), feeds(), classic(), development(), operation()]
+    [users(), activities(), follows(), relations(), feeds(), events(), classic(), development(), operation()]
         .into_iter()
         .flatten()
         .collect()
@@ -210,6 +210,20 @@ fn feeds() -> Vec<Operation> {
         .fails(&[problem::ACTIVITY_NOT_FOUND])
         .answers(200, "Why, or why not.", "Explanation"),
         feed("/v1/feeds/{username}/mentions", "getMentions", "Read what has a user as its target"),
+    ]
+}
+
+fn events() -> Vec<Operation> {
+    let after = named("after", "The position to go on from; the oldest event that is kept, where there is none.")
+        .schema(Some(string().pattern(Some("^[0-9]+$"))));
+    let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(1000));
+    let limit = named("limit", "The most events.").schema(Some(limit.default(Some(100.into()))));
+    vec![
+        Operation::new(Get, "/v1/events", "events", "listEvents", "Read all that happened, in order")
+            .query(after)
+            .query(limit)
+            .fails(&[problem::EVENTS_GONE])
+            .answers(200, "A stretch of the log, dense.", "EventPage"),
     ]
 }
 

@@ -43,6 +43,7 @@ pub(super) const KNOWN: &[Known] = &[
     Known { name: "feed.cursor_key", shown: ShownAs::Secret },
     plain("feed.engine"),
     plain("events.retention_hours"),
+    plain("limits.enabled"),
     plain("auth.mode"),
     plain("auth.allow_open"),
     plain("log.format"),
