@@ -6,7 +6,8 @@ use feed_me_domain::{
     CursorCodec,
     ports::{Clock, IdempotencyStore, Stores},
     services::{
-        ActivityService, DevelopmentService, EventService, FeedService, FollowService, RelationService, UserService,
+        ActivityService, DevelopmentService, EventService, FeedService, FollowService, RelationService,
+        UserService,
     },
 };
 

@@ -296,7 +296,7 @@ mod tests {
         });
         let (_, _, later) = turn(counters, 5, event);
         let times: Vec<_> = events.iter().chain(&later).map(|event| event.at).collect();
-        assert_eq!(times, [at(100), at(101), at(101)]);
+        assert_eq!(times, [at(100), at(102), at(102)]);
     }
 
     #[test]

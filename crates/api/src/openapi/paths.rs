@@ -214,8 +214,9 @@ fn feeds() -> Vec<Operation> {
 }
 
 fn events() -> Vec<Operation> {
-    let after = named("after", "The position to go on from; the oldest event that is kept, where there is none.")
-        .schema(Some(string().pattern(Some("^[0-9]+$"))));
+    let after =
+        named("after", "The position to go on from; the oldest event that is kept, where there is none.")
+            .schema(Some(string().pattern(Some("^[0-9]+$"))));
     let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(1000));
     let limit = named("limit", "The most events.").schema(Some(limit.default(Some(100.into()))));
     vec![

@@ -106,11 +106,10 @@ fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
     let log = log(reader);
     let auth = auth(reader);
     let retention_hours = reader.number("events.retention_hours", &(1..=87_600));
-    let no_limits = reader.one(
-        "limits.enabled",
-        "false (limits are not available in this version)",
-        |text| (text == "false").then_some(()),
-    );
+    let no_limits =
+        reader.one("limits.enabled", "false (limits are not available in this version)", |text| {
+            (text == "false").then_some(())
+        });
     no_limits?;
     Some(Settings {
         profile: profile.to_owned(),

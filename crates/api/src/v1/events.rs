@@ -16,8 +16,10 @@ use crate::{
 /// Read all that happened, in order.
 pub async fn list(api: Api, query: Query) -> Answer {
     let page = api.services.events.after(after(&query)?, limit(&query)?).await?;
-    let view =
-        EventPageView { events: page.events.iter().map(EventView::from).collect(), position: page.position.to_string() };
+    let view = EventPageView {
+        events: page.events.iter().map(EventView::from).collect(),
+        position: page.position.to_string(),
+    };
     Reply::ok(&view)
 }
 
@@ -33,7 +35,8 @@ fn limit(query: &Query) -> Result<usize, Failure> {
     let Some(raw) = query.one("limit")? else { return Ok(EventService::LIMIT_DEFAULT) };
     let limit = whole(raw).and_then(|limit| usize::try_from(limit).ok());
     limit.filter(|limit| (1..=EventService::LIMIT_MAX).contains(limit)).ok_or_else(|| {
-        let rule = format!("must be a whole number from 1 to {}, not '{}'", EventService::LIMIT_MAX, cut(raw));
+        let rule =
+            format!("must be a whole number from 1 to {}, not '{}'", EventService::LIMIT_MAX, cut(raw));
         Failure::parameter("limit", rule)
     })
 }
