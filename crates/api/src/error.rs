@@ -36,7 +36,7 @@ impl From<Error> for Failure {
             Error::Invalid(faults) => Self::faulty(faults),
             Error::Store(StoreError::Unavailable(cause)) => Self {
                 cause: Some(cause),
-                ..Self::new(kind, "the service cannot reach its store for the moment; nothing was changed")
+                ..Self::new(kind, "the service cannot reach its store for the moment; try again later")
             },
             Error::Store(StoreError::Failed(cause)) => Self::internal(cause),
             Error::Cursor(cursor) => {
