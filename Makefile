@@ -37,8 +37,8 @@ lint: ## format, clippy, documentation, shell scripts, licences: no warning is l
 fmt: ## format the Rust code
 	cargo fmt --all
 
-bench: ## the benchmarks of crates/*/benches
-	FEEDME_TEST_POSTGRES_DURABLE=1 scripts/with-postgres cargo bench --workspace --all-features --benches
+bench: ## what the domain costs, by criterion; scripts/measure-batch tells what a batch saves
+	cargo bench --package feed-me-domain
 
 clean-data: ## remove data/feed-me.db
 	rm -f data/feed-me.db data/feed-me.db-wal data/feed-me.db-shm data/feed-me.loading.db*

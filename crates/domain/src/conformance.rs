@@ -6,9 +6,9 @@
 //! ```no_run
 //! # use std::sync::Arc;
 //! # use feed_me_domain::ports::{Clock, IdGenerator, Stores};
+//! # async fn open_empty(_: Arc<dyn Clock>, _: Arc<dyn IdGenerator>) -> Stores { unreachable!() }
 //! async fn my_store(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Stores {
-//! #   let _ = (clock, ids);
-//!     todo!("make an empty store that asks this clock and these ids")
+//!     open_empty(clock, ids).await
 //! }
 //!
 //! feed_me_domain::conformance_suite!(my_store, my_store);
