@@ -37,7 +37,7 @@ lint: ## format, clippy, documentation, shell scripts, licences: no warning is l
 fmt: ## format the Rust code
 	cargo fmt --all
 
-bench: ## what the domain costs, by criterion; scripts/measure-batch tells what a batch saves
+bench: ## what the domain costs, by criterion; scripts/measure-batch.py tells what a batch saves
 	cargo bench --package feed-me-domain
 
 clean-data: ## remove data/feed-me.db

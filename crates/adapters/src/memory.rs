@@ -1,8 +1,8 @@
 //! A store in memory: for tests, demonstrations and embedding. What is in it goes with the process.
 //!
-//! One lock stands around plain ordered structures ([`state`]). A write holds it from the look-up of its idempotency key
+//! One lock stands around plain ordered structures (`state`). A write holds it from the look-up of its idempotency key
 //! to its last event, so writes are serial, as the sequence asks, and no request is ever met half-way. A page seeks to its
-//! boundary in the structure that has its order ([`walk`]).
+//! boundary in the structure that has its order (`walk`).
 
 mod activities;
 mod answers;

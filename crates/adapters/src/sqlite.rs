@@ -1,8 +1,8 @@
 //! The store in one file: SQLite, embedded.
 //!
-//! One thread owns the connection that writes ([`writer`]) and lets the writes that wait share a commit; a pool of
-//! connections that only read ([`pool`]) serves everything else beside it. WAL lets readers see the last commit while a
-//! write is under way. There is a file for each port; [`sql`] is how SQL is asked where the query builder has no words.
+//! One thread owns the connection that writes (`writer`) and lets the writes that wait share a commit; a pool of
+//! connections that only read (`pool`) serves everything else beside it. WAL lets readers see the last commit while a
+//! write is under way. There is a file for each port; `sql` is how SQL is asked where the query builder has no words.
 
 mod activities;
 mod development;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What an activity costs in a batch of 1,000 and what it costs alone: CPU of the server, and of PostgreSQL.
 
-    scripts/measure-batch                            on SQLite
-    scripts/with-postgres scripts/measure-batch      on SQLite and on the PostgreSQL that is started
+    scripts/measure-batch.py                            on SQLite
+    scripts/with-postgres scripts/measure-batch.py      on SQLite and on the PostgreSQL that is started
 
 FEEDME_BIN names the binary; without it, target/release/feed-me (make build).
 """
