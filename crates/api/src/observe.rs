@@ -57,13 +57,13 @@ impl LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        let elapsed_ms = self.started.elapsed().as_secs_f64() * 1000.0;
+        let elapsed_us = self.started.elapsed().as_micros();
         // The route's pattern, not the path: that is as the client wrote it, and names people.
         let route = self.route.as_deref().unwrap_or("none");
         self.span.in_scope(|| match self.status {
-            Some(status) => tracing::info!(method = %self.method, route, status, elapsed_ms, "answered"),
+            Some(status) => tracing::info!(method = %self.method, route, status, elapsed_us, "answered"),
             None => {
-                tracing::info!(method = %self.method, route, elapsed_ms, "the client left before the answer");
+                tracing::info!(method = %self.method, route, elapsed_us, "the client left before the answer");
             }
         });
     }
