@@ -57,7 +57,7 @@ impl LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        let elapsed_us = self.started.elapsed().as_micros();
+        let elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         // The route's pattern, not the path: that is as the client wrote it, and names people.
         let route = self.route.as_deref().unwrap_or("none");
         self.span.in_scope(|| match self.status {
