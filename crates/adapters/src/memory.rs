@@ -8,6 +8,7 @@ mod activities;
 mod answers;
 mod development;
 mod events;
+mod facts;
 mod feeds;
 mod follows;
 mod links;

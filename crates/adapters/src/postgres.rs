@@ -11,6 +11,7 @@ mod development;
 mod edges;
 mod errors;
 mod events;
+mod facts;
 mod feeds;
 mod follows;
 mod idempotency;
@@ -29,7 +30,10 @@ mod url;
 mod users;
 mod writing;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use feed_me_domain::{
     StoreError,
@@ -63,6 +67,8 @@ struct Shared {
     options: PgOptions,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
+    /// The position of the last event that was committed here.
+    committed: AtomicI64,
 }
 
 impl PgStore {
@@ -78,7 +84,9 @@ impl PgStore {
         }
         let pool = open_pool(&options)?;
         let gate = Arc::new(tokio::sync::Semaphore::new(options.pool_size as usize));
-        Ok(Self { shared: Arc::new(Shared { pool, gate, options, clock, ids }) })
+        Ok(Self {
+            shared: Arc::new(Shared { pool, gate, options, clock, ids, committed: AtomicI64::new(0) }),
+        })
     }
 
     /// How many calls could begin at once; 0 means that the next one waits. Overload is seen by it.

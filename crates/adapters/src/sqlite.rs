@@ -8,6 +8,7 @@ mod activities;
 mod development;
 mod errors;
 mod events;
+mod facts;
 mod feeds;
 mod follows;
 mod idempotency;

@@ -6,6 +6,7 @@ mod fresh_postgres;
 use std::{sync::Arc, time::Duration};
 
 use feed_me_adapters::{
+    index::{FeedIndex, IndexOptions},
     memory::MemoryStore,
     postgres::{PgOptions, PgStore, migrations},
     sqlite::{Access, SqliteOptions, SqliteStore},
@@ -13,8 +14,10 @@ use feed_me_adapters::{
 use feed_me_domain::{
     conformance::Fresh,
     conformance_suite,
-    ports::{Clock, IdGenerator, Stores},
+    ports::{Clock, FeedFacts, IdGenerator, Stores},
 };
+use fresh_postgres::FreshDatabase;
+use tempfile::TempDir;
 
 async fn in_memory(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Stores {
     Stores::of(Arc::new(MemoryStore::new(clock, ids)))
@@ -22,7 +25,8 @@ async fn in_memory(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Stores {
 
 conformance_suite!(memory, in_memory);
 
-async fn in_sqlite(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
+/// Opens a store in a folder of its own.
+async fn sqlite(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> (Arc<SqliteStore>, TempDir) {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
     let options = SqliteOptions {
         path: folder.path().join("feed-me.db"),
@@ -33,20 +37,72 @@ async fn in_sqlite(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
     let opened = SqliteStore::open(options, clock, ids);
     let store = opened.unwrap_or_else(|error| panic!("{error}"));
     store.migrate().await.unwrap_or_else(|error| panic!("{error}"));
-    Fresh::with_guard(Stores::of(Arc::new(store)), folder)
+    (Arc::new(store), folder)
+}
+
+async fn in_sqlite(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
+    let (store, folder) = sqlite(clock, ids).await;
+    Fresh::with_guard(Stores::of(store), folder)
 }
 
 conformance_suite!(sqlite, in_sqlite);
 
-async fn in_postgres(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
-    let database = fresh_postgres::FreshDatabase::new();
+/// Opens a store in a database of its own.
+fn postgres(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> (Arc<PgStore>, FreshDatabase) {
+    let database = FreshDatabase::new();
     let opened = migrations::run_pending(&database.url).and_then(|_| {
         let options =
             PgOptions { url: database.url.clone(), pool_size: 4, acquire_timeout: Duration::from_secs(30) };
         PgStore::connect(options, clock, ids)
     });
     let store = opened.unwrap_or_else(|error| panic!("{error}"));
-    Fresh::with_guard(Stores::of(Arc::new(store)), database)
+    (Arc::new(store), database)
+}
+
+async fn in_postgres(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
+    let (store, database) = postgres(clock, ids);
+    Fresh::with_guard(Stores::of(store), database)
 }
 
 conformance_suite!(postgres, in_postgres);
+
+/// A filled index over a store.
+async fn indexed(stores: Stores, facts: Arc<dyn FeedFacts>, memory: usize) -> Stores {
+    let options = IndexOptions { memory, ..IndexOptions::default() };
+    let (index, stores) = FeedIndex::over(&stores, facts, options);
+    index.fill().await.unwrap_or_else(|error| panic!("the index cannot be filled: {error}"));
+    stores
+}
+
+/// Room for everything that a promise makes.
+const AMPLE: usize = 1 << 26;
+/// Room for a few activities: most pages reach below the floor.
+const SCANT: usize = 4096;
+
+async fn in_index_over_memory(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Stores {
+    let store = Arc::new(MemoryStore::new(clock, ids));
+    indexed(Stores::of(store.clone()), store, AMPLE).await
+}
+
+conformance_suite!(index_over_memory, in_index_over_memory);
+
+async fn in_scant_index_over_memory(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Stores {
+    let store = Arc::new(MemoryStore::new(clock, ids));
+    indexed(Stores::of(store.clone()), store, SCANT).await
+}
+
+conformance_suite!(scant_index_over_memory, in_scant_index_over_memory);
+
+async fn in_index_over_sqlite(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
+    let (store, folder) = sqlite(clock, ids).await;
+    Fresh::with_guard(indexed(Stores::of(store.clone()), store, AMPLE).await, folder)
+}
+
+conformance_suite!(index_over_sqlite, in_index_over_sqlite);
+
+async fn in_index_over_postgres(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
+    let (store, database) = postgres(clock, ids);
+    Fresh::with_guard(indexed(Stores::of(store.clone()), store, AMPLE).await, database)
+}
+
+conformance_suite!(index_over_postgres, in_index_over_postgres);

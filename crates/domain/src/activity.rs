@@ -73,10 +73,16 @@ impl Activity {
             target: patch.target.clone().applied_to(self.target.clone()),
             data: patch.data.clone().unwrap_or_else(|| self.data.clone()),
             edited_at: Some(now),
-            version: self.version.wrapping_add(1).max(1),
+            version: next_version(self.version),
             ..self.clone()
         })
     }
+}
+
+/// The version after a change of a row, also where an erasure takes its target away. After the greatest it begins at 1
+/// again.
+pub fn next_version(version: i32) -> i32 {
+    version.wrapping_add(1).max(1)
 }
 
 /// Names one state of one activity; the `ETag` of the HTTP surface is made of it.

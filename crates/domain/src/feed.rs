@@ -107,6 +107,19 @@ pub struct FeedQuery {
     pub span: Span<Position>,
     /// How many items to pass over first, by their keys alone; only the numbered pages of the classic routes do.
     pub skip: u64,
+    /// How much of each item is wanted.
+    pub shape: Shape,
+}
+
+/// How much of each item of a feed a store is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// The whole activity.
+    #[default]
+    Whole,
+    /// An entry will do: whoever asks has the bodies, or knows where to get them. A store that reads whole activities
+    /// anyway answers them.
+    Entry,
 }
 
 /// What a store answers.
@@ -114,8 +127,70 @@ pub struct FeedQuery {
 pub struct FeedSlice {
     /// Whose feed it is; cursors carry this id, so that they outlive a rename.
     pub owner: UserId,
-    /// At most `span.take` activities in walking order: newest first going forward, oldest first going backward.
-    pub activities: Vec<Activity>,
+    /// At most `span.take` items in walking order: newest first going forward, oldest first going backward.
+    pub items: Vec<FeedItem>,
+}
+
+impl FeedSlice {
+    /// A slice of whole activities.
+    pub fn whole(owner: UserId, activities: Vec<Activity>) -> Self {
+        Self { owner, items: activities.into_iter().map(FeedItem::from).collect() }
+    }
+
+    /// Its activities, where all of them came whole.
+    pub fn into_whole(self) -> Option<Vec<Activity>> {
+        let whole = |item| match item {
+            FeedItem::Whole(activity) => Some(*activity),
+            FeedItem::Entry(_) => None,
+        };
+        self.items.into_iter().map(whole).collect()
+    }
+}
+
+/// An item of a feed, as much of it as was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedItem {
+    /// Which activity it is, and what of it depends on other rows.
+    Entry(FeedEntry),
+    /// The activity.
+    Whole(Box<Activity>),
+}
+
+/// What a feed knows of an activity without its body. Together with the body of that id and version it is all of it:
+/// the names stand here, because they change without the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedEntry {
+    /// Its place.
+    pub position: Position,
+    /// Which state of it.
+    pub version: i32,
+    /// Who did it.
+    pub actor: Username,
+    /// To or for whom.
+    pub target: Option<Username>,
+}
+
+impl FeedItem {
+    /// Which activity it is.
+    pub fn id(&self) -> ActivityId {
+        self.place().id
+    }
+}
+
+impl From<Activity> for FeedItem {
+    fn from(activity: Activity) -> Self {
+        Self::Whole(Box::new(activity))
+    }
+}
+
+impl Placed for FeedItem {
+    type Place = Position;
+    fn place(&self) -> Position {
+        match self {
+            Self::Entry(entry) => entry.position,
+            Self::Whole(activity) => activity.position(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! implementation of the ports; `examples/own_store` shows a team that runs it on its own store.
 
 pub mod activity;
+pub mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod cursor;
@@ -43,7 +44,7 @@ pub use crate::{
     cursor::{Cursor, CursorCodec, InvalidCursor, Listing},
     data::{Data, InvalidData},
     error::{Error, Fault, Result, StoreError},
-    feed::{FeedFilter, FeedKind, FeedQuery, FeedSlice, Position},
+    feed::{FeedEntry, FeedFilter, FeedItem, FeedKind, FeedQuery, FeedSlice, Position, Shape},
     follow::{
         Follow, FollowFrom, FollowRequest, FollowSide, LinkPlace, ListedFollow, Relationship,
         UnfollowRequest, Window,

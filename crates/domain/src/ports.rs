@@ -12,6 +12,7 @@ mod activities;
 mod clock;
 mod development;
 mod events;
+mod facts;
 mod feeds;
 mod follows;
 mod idempotency;
@@ -22,6 +23,6 @@ mod transfer;
 mod users;
 
 pub use self::{
-    activities::*, clock::*, development::*, events::*, feeds::*, follows::*, idempotency::*, relations::*,
-    secrets::*, stores::*, transfer::*, users::*,
+    activities::*, clock::*, development::*, events::*, facts::*, feeds::*, follows::*, idempotency::*,
+    relations::*, secrets::*, stores::*, transfer::*, users::*,
 };

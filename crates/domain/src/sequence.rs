@@ -7,7 +7,8 @@
 use uuid::Uuid;
 
 use crate::{
-    id::{ActivityId, UserKey, uuid_at},
+    feed::Position,
+    id::{UserKey, uuid_at},
     ports::{Clock, IdGenerator},
     time::Timestamp,
 };
@@ -115,8 +116,8 @@ pub struct Event {
     pub at: Timestamp,
     /// What.
     pub kind: EventKind,
-    /// Which activity, where it is about one.
-    pub activity: Option<ActivityId>,
+    /// Which activity, where it is about one, and its place in feeds: once it is gone, nothing else tells that.
+    pub activity: Option<Position>,
     /// Who: the actor, follower, blocker, muter, or the user that the event is about.
     pub user: Option<UserKey>,
     /// The other one: the target, followee, blocked or muted.
@@ -175,7 +176,7 @@ impl<'a> Turn<'a> {
     pub fn record(
         &mut self,
         kind: EventKind,
-        activity: Option<ActivityId>,
+        activity: Option<Position>,
         user: Option<UserKey>,
         other: Option<UserKey>,
     ) -> i64 {
@@ -208,7 +209,10 @@ impl<'a> Turn<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{MockClock, MockIdGenerator};
+    use crate::{
+        id::ActivityId,
+        ports::{MockClock, MockIdGenerator},
+    };
 
     fn at(micros: i64) -> Timestamp {
         Timestamp::from_micros(micros).unwrap()
@@ -301,15 +305,15 @@ mod tests {
 
     #[test]
     fn an_event_says_what_was_recorded() {
-        let id = ActivityId::from_uuid(Uuid::from_u128(5));
+        let place = Position { published: at(90), id: ActivityId::from_uuid(Uuid::from_u128(5)) };
         let (_, _, events) = turn(Counters::START, 100, |turn| {
-            turn.record(EventKind::ActivityAdded, Some(id), Some(UserKey(1)), Some(UserKey(2)))
+            turn.record(EventKind::ActivityAdded, Some(place), Some(UserKey(1)), Some(UserKey(2)))
         });
         let expected = Event {
             position: 1,
             at: at(100),
             kind: EventKind::ActivityAdded,
-            activity: Some(id),
+            activity: Some(place),
             user: Some(UserKey(1)),
             other: Some(UserKey(2)),
         };

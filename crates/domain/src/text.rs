@@ -1,6 +1,9 @@
 //! Texts that cannot hold a wrong value: names, verbs, objects, external ids.
 //!
-//! Parsing is the only way in, so a rule checked here once holds for HTTP, import and embedding alike.
+//! Parsing is the only way in, so a rule checked here once holds for HTTP, import and embedding alike. Values share their
+//! text, so that a clone allocates nothing.
+
+use std::sync::Arc;
 
 /// Why a text is not a valid value. The name of the field stands where the value is used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +48,7 @@ macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $max:literal, $least:literal, $rules:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The most characters (Unicode scalar values) a value has.

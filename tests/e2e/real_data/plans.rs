@@ -42,6 +42,7 @@ pub(super) async fn reading_a_friends_feed_never_looks_at_history(place: &Place,
                         filter: FeedFilter::default(),
                         span: Span::from_boundary(boundary, direction, PageLimit::default()),
                         skip: 0,
+                        shape: feed_me_domain::Shape::Whole,
                     };
                     let plan = store.explain_friends(&query, mode).await.unwrap().join("\n");
                     let what = format!(

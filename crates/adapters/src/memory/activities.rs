@@ -37,6 +37,12 @@ impl ActivityRepository for MemoryStore {
         Ok(state.activities.get(&id).map(|row| state.activity(row)))
     }
 
+    async fn find_many(&self, ids: &[ActivityId]) -> Result<Vec<Activity>, StoreError> {
+        let state = self.state.read();
+        let rows = ids.iter().filter_map(|id| state.activities.get(id));
+        Ok(rows.map(|row| state.activity(row)).collect())
+    }
+
     async fn find_external(
         &self,
         actor: &Username,
@@ -63,10 +69,10 @@ impl ActivityRepository for MemoryStore {
             if !precondition.holds_for(&state.activity(row)) {
                 return Deleted::PreconditionFailed;
             }
-            let (actor, target) = (row.actor, row.target);
+            let (place, actor, target) = (row.position(), row.actor, row.target);
             state.remove_activity(id);
             turn.stamp();
-            turn.record(EventKind::ActivityRemoved, Some(id), Some(actor), target);
+            turn.record(EventKind::ActivityRemoved, Some(place), Some(actor), target);
             Deleted::Deleted
         }))
     }
@@ -77,7 +83,7 @@ fn post(state: &mut State, turn: &mut Turn<'_>, activity: NewActivity) -> Posted
     if let Posted::Created(activity) = &posted {
         let (actor, target) = (state.key_of(&activity.actor), activity.target.as_ref());
         let target = target.and_then(|name| state.key_of(name));
-        turn.record(EventKind::ActivityAdded, Some(activity.id), actor, target);
+        turn.record(EventKind::ActivityAdded, Some(activity.position()), actor, target);
     }
     posted
 }
@@ -157,6 +163,6 @@ fn edit(
     let Some(edited) = stored.edited(patch, turn.stamp()) else { return Edited::Edited(stored) };
     let target = edited.target.as_ref().and_then(|name| state.key_of(name));
     state.replace_activity(ActivityRow::new(edited.clone(), actor, target));
-    turn.record(EventKind::ActivityEdited, Some(id), Some(actor), target);
+    turn.record(EventKind::ActivityEdited, Some(edited.position()), Some(actor), target);
     Edited::Edited(edited)
 }

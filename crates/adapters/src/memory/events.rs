@@ -20,7 +20,7 @@ impl EventLog for MemoryStore {
             position: event.position,
             at: event.at,
             kind: event.kind,
-            activity: event.activity,
+            activity: event.activity.map(|position| position.id),
             user: event.user.and_then(id),
             other: event.other.and_then(id),
         });
@@ -42,6 +42,7 @@ impl EventLog for MemoryStore {
     }
 }
 
-fn first(state: &State) -> i64 {
+/// The position of the oldest event kept.
+pub(super) fn first(state: &State) -> i64 {
     state.events.front().map_or(state.counters.position + 1, |event| event.position)
 }

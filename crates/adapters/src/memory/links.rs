@@ -1,6 +1,9 @@
 //! What stands between two users: edges of follows with their windows, blocks, mutes; and their lists in order.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
+};
 
 use feed_me_domain::{
     LinkPlace, Span, UserKey, Window,
@@ -99,6 +102,15 @@ impl Links {
     /// Every edge from a follower.
     pub(super) fn from(&self, follower: UserKey) -> impl Iterator<Item = (UserKey, &EdgeRow)> {
         self.edges.range(all_of(follower)).map(|((_, followee), row)| (*followee, row))
+    }
+
+    /// Every edge beyond a pair, in order.
+    pub(super) fn beyond(
+        &self,
+        after: (UserKey, UserKey),
+    ) -> impl Iterator<Item = (UserKey, UserKey, &EdgeRow)> {
+        let beyond = self.edges.range((Bound::Excluded(after), Bound::Unbounded));
+        beyond.map(|((follower, followee), row)| (*follower, *followee, row))
     }
 
     /// Everybody who has an edge to a followee.

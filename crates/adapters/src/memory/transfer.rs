@@ -118,10 +118,10 @@ impl Import<'_, '_> {
         }
         let actor = self.met(&activity.actor);
         let target = activity.target.as_ref().map(|name| self.met(name));
-        let id = activity.id;
+        let place = activity.position();
         self.state.insert_activity(ActivityRow::new(activity, actor, target));
-        self.turn.record(EventKind::ActivityAdded, Some(id), Some(actor), target);
-        self.steps.push(Undo::Activity(id));
+        self.turn.record(EventKind::ActivityAdded, Some(place), Some(actor), target);
+        self.steps.push(Undo::Activity(place.id));
         Imported::New
     }
 

@@ -51,6 +51,19 @@ impl ActivityRepository for PgStore {
         self.read(move |conn| find(conn, id)?.as_ref().map(ActivityRow::activity).transpose()).await
     }
 
+    async fn find_many(&self, ids: &[ActivityId]) -> Result<Vec<Activity>, StoreError> {
+        let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+        self.read(move |conn| {
+            let found = Sql::<ActivityTypes>::new(format!(
+                "select {ACTIVITY} from unnest($1) as asked (id)
+                cross join lateral (select * from activities x where x.id = asked.id offset 0) a"
+            ));
+            let rows = found.bind::<Array<SqlUuid>, _>(&ids[..]).load::<ActivityRow>(conn)?;
+            super::rows::activities(&rows)
+        })
+        .await
+    }
+
     async fn find_external(
         &self,
         actor: &Username,
@@ -157,7 +170,12 @@ fn post(
     let stamp = write.turn.stamp();
     let id = ActivityId::from_uuid(write.turn.uuid(stamp));
     let activity = item.clone().stamped(id, stamp);
-    write.turn.record(EventKind::ActivityAdded, Some(id), Some(UserKey(actor)), target.map(UserKey));
+    write.turn.record(
+        EventKind::ActivityAdded,
+        Some(activity.position()),
+        Some(UserKey(actor)),
+        target.map(UserKey),
+    );
     if let Some(external) = external {
         taken.insert(external, activity.clone());
     }
@@ -259,7 +277,7 @@ fn edit(
     .bind::<Integer, _>(edited.version)
     .execute(write.conn)?;
     let actor = Some(row.actor_key());
-    write.turn.record(EventKind::ActivityEdited, Some(id), actor, target.map(UserKey));
+    write.turn.record(EventKind::ActivityEdited, Some(edited.position()), actor, target.map(UserKey));
     Ok(Edited::Edited(edited))
 }
 
@@ -267,7 +285,8 @@ fn delete(write: &mut Write<'_>, id: ActivityId, precondition: &Precondition) ->
     let Some(row) = find(write.conn, id)? else {
         return Ok(Deleted::Unknown);
     };
-    if !precondition.holds_for(&row.activity()?) {
+    let stored = row.activity()?;
+    if !precondition.holds_for(&stored) {
         return Ok(Deleted::PreconditionFailed);
     }
     Sql::<()>::new(
@@ -277,7 +296,7 @@ fn delete(write: &mut Write<'_>, id: ActivityId, precondition: &Precondition) ->
     .bind::<SqlUuid, _>(id.as_uuid())
     .execute(write.conn)?;
     let (actor, target) = (Some(row.actor_key()), row.target_key());
-    write.turn.record(EventKind::ActivityRemoved, Some(id), actor, target);
+    write.turn.record(EventKind::ActivityRemoved, Some(stored.position()), actor, target);
     Ok(Deleted::Deleted)
 }
 

@@ -46,10 +46,7 @@ impl Edges {
         if pairs.is_empty() {
             return Ok(Self::default());
         }
-        let mut edges = Self { before: currents(conn, pairs)?, ..Self::default() };
-        for (pair, window) in kept(conn, pairs)? {
-            edges.before.entry(pair).or_default().edge.kept.push(window);
-        }
+        let mut edges = Self { before: stored(conn, pairs)?, ..Self::default() };
         edges.blocked = blocked(conn, pairs)?;
         edges.now.clone_from(&edges.before);
         Ok(edges)
@@ -102,6 +99,18 @@ type Arrays = (Vec<i64>, Vec<i64>);
 
 fn arrays(pairs: impl IntoIterator<Item = Pair>) -> Arrays {
     pairs.into_iter().unzip()
+}
+
+/// The edges of some pairs; those that have none are left out.
+pub(super) fn stored(conn: &mut PgConnection, pairs: &[Pair]) -> Outcome<HashMap<Pair, Stored>> {
+    if pairs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut stored = currents(conn, pairs)?;
+    for (pair, window) in kept(conn, pairs)? {
+        stored.entry(pair).or_default().edge.kept.push(window);
+    }
+    Ok(stored)
 }
 
 fn currents(conn: &mut PgConnection, pairs: &[Pair]) -> Outcome<HashMap<Pair, Stored>> {

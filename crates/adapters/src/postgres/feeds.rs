@@ -42,7 +42,7 @@ impl FeedRepository for PgStore {
                 Some(asked) => page(conn, &query, &owner, &asked)?,
                 None => Vec::new(),
             };
-            Ok(Some(FeedSlice { owner: owner.id, activities }))
+            Ok(Some(FeedSlice::whole(owner.id, activities)))
         })
         .await
     }

@@ -165,7 +165,7 @@ impl Batch {
             self.external.insert((actor, external_id), activity.id);
         }
         let (user, other) = (Some(UserKey(actor)), target.map(UserKey));
-        write.turn.record(EventKind::ActivityAdded, Some(activity.id), user, other);
+        write.turn.record(EventKind::ActivityAdded, Some(activity.position()), user, other);
         self.new_activities.push(NewRow { activity: activity.clone(), actor, target });
         Ok(Imported::New)
     }

@@ -1,5 +1,7 @@
 //! The frame of every write: one transaction that holds the sequence, its events, and the stored answer.
 
+use std::sync::atomic::Ordering;
+
 use diesel::{
     connection::Connection,
     pg::PgConnection,
@@ -7,7 +9,7 @@ use diesel::{
     sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use feed_me_domain::{
-    ActivityId, Attempt, KeyRefusal, Keyed, RequestKey, StoreError, UserKey,
+    Attempt, KeyRefusal, Keyed, RequestKey, StoreError, UserKey,
     sequence::{Counters, Event, Turn},
 };
 
@@ -43,7 +45,10 @@ impl PgStore {
         work: impl Fn(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.blocking(move |shared, deadline| {
-            shared.run(deadline, |conn| transaction(conn, |conn| in_turn(shared, conn, &work)))
+            let (outcome, position) =
+                shared.run(deadline, |conn| transaction(conn, |conn| in_turn(shared, conn, &work)))?;
+            shared.committed.fetch_max(position, Ordering::AcqRel);
+            Ok(outcome)
         })
         .await
     }
@@ -58,7 +63,10 @@ impl PgStore {
             return self.write(work).await.map(Attempt::Done);
         };
         self.blocking(move |shared, deadline| {
-            shared.run(deadline, |conn| transaction(conn, |conn| with_key(shared, conn, &keyed, &work)))
+            let (outcome, position) = shared
+                .run(deadline, |conn| transaction(conn, |conn| with_key(shared, conn, &keyed, &work)))?;
+            shared.committed.fetch_max(position, Ordering::AcqRel);
+            Ok(outcome)
         })
         .await
     }
@@ -81,12 +89,12 @@ fn with_key<T>(
     conn: &mut PgConnection,
     keyed: &Keyed<T>,
     work: impl Fn(&mut Write<'_>) -> Outcome<T>,
-) -> Outcome<Attempt<T>> {
+) -> Outcome<(Attempt<T>, i64)> {
     if !claim(conn, &keyed.key)? {
-        return Ok(Attempt::Refused(KeyRefusal::UnderWay));
+        return Ok((Attempt::Refused(KeyRefusal::UnderWay), 0));
     }
     let is_outlived = match idempotency::find(conn, &keyed.key, shared.clock.now())? {
-        Found::Counts(attempt) => return Ok(attempt),
+        Found::Counts(attempt) => return Ok((attempt, 0)),
         Found::Outlived => true,
         Found::Nothing => false,
     };
@@ -107,11 +115,12 @@ fn claim(conn: &mut PgConnection, key: &RequestKey) -> Outcome<bool> {
     Ok(claimed.get_result(conn)?)
 }
 
+/// Does the work in a turn; answers the position of the last event with it.
 fn in_turn<T>(
     shared: &Shared,
     conn: &mut PgConnection,
     work: impl Fn(&mut Write<'_>) -> Outcome<T>,
-) -> Outcome<T> {
+) -> Outcome<(T, i64)> {
     let counters = lock_sequence(conn)?;
     let turn = Turn::begin(counters, &*shared.clock, &*shared.ids);
     let mut write = Write { conn, turn };
@@ -122,7 +131,7 @@ fn in_turn<T>(
     if !events.is_empty() {
         advance(conn, counters, &events)?;
     }
-    Ok(outcome)
+    Ok((outcome, counters.position))
 }
 
 /// A statement of its own: what one statement sees is decided before it waits for a lock, and the next one sees
@@ -137,14 +146,17 @@ fn advance(conn: &mut PgConnection, counters: Counters, events: &[Event]) -> Out
     let positions: Vec<i64> = events.iter().map(|event| event.position).collect();
     let times: Vec<_> = events.iter().map(|event| at(event.at)).collect();
     let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
-    let activities: Vec<_> = events.iter().map(|event| event.activity.map(ActivityId::as_uuid)).collect();
+    let activities: Vec<_> =
+        events.iter().map(|event| event.activity.map(|place| place.id.as_uuid())).collect();
+    let published: Vec<_> =
+        events.iter().map(|event| event.activity.map(|place| at(place.published))).collect();
     let key = |key: Option<UserKey>| key.map(|key| key.0);
     let users: Vec<_> = events.iter().map(|event| key(event.user)).collect();
     let others: Vec<_> = events.iter().map(|event| key(event.other)).collect();
     Sql::<()>::new(
         "with happened as (
-            insert into events (position, at, kind, activity, user_key, other_key)
-            select * from unnest($1, $2, $3, $4, $5, $6)
+            insert into events (position, at, kind, activity, user_key, other_key, published)
+            select * from unnest($1, $2, $3, $4, $5, $6, $10)
         )
         update sequence set position = $7, stamp = $8, user_key = $9",
     )
@@ -157,6 +169,7 @@ fn advance(conn: &mut PgConnection, counters: Counters, events: &[Event]) -> Out
     .bind::<BigInt, _>(counters.position)
     .bind::<Timestamptz, _>(at(counters.stamp))
     .bind::<BigInt, _>(counters.user_key)
+    .bind::<Array<Nullable<Timestamptz>>, _>(published)
     .execute(conn)?;
     Ok(())
 }

@@ -49,6 +49,21 @@ impl ActivityRepository for SqliteStore {
         self.read(move |conn| find(conn, id)).await
     }
 
+    async fn find_many(&self, ids: &[ActivityId]) -> Result<Vec<Activity>, StoreError> {
+        const FIND: &str = concat!(
+            "select ",
+            activity_columns!(),
+            " from json_each(?1) k cross join activities a on a.id = unhex(k.value) \
+              join users u on u.key = a.actor left join users t on t.key = a.target"
+        );
+        let ids = rows::json(ids.iter().copied().map(rows::hex));
+        self.read(move |conn| {
+            let query = sql::query::<ActivityTypes>(FIND).bind(ids);
+            query.load::<ActivityCells>(conn)?.into_iter().map(rows::activity).collect()
+        })
+        .await
+    }
+
     async fn find_external(
         &self,
         actor: &Username,
@@ -129,7 +144,7 @@ fn post_all(
         let stamp = write.turn.stamp();
         let activity = wish.stamped(ActivityId::from_uuid(write.turn.uuid(stamp)), stamp);
         let target = target.flatten();
-        write.turn.record(EventKind::ActivityAdded, Some(activity.id), Some(actor), target);
+        write.turn.record(EventKind::ActivityAdded, Some(activity.position()), Some(actor), target);
         taken.extend(place.map(|place| (place, activity.clone())));
         outcomes.push(Posted::Created(activity.clone()));
         new.push(StoredActivity { activity, actor, target });
@@ -240,7 +255,7 @@ fn edit(
         activities::version.eq(edited.version),
     );
     diesel::update(activities::table.find(rows::blob(id.as_uuid()))).set(columns).execute(write.conn)?;
-    write.turn.record(EventKind::ActivityEdited, Some(id), Some(actor), target);
+    write.turn.record(EventKind::ActivityEdited, Some(edited.position()), Some(actor), target);
     Ok(Edited::Edited(edited))
 }
 
@@ -255,6 +270,6 @@ fn delete(write: &mut Write<'_>, id: ActivityId, precondition: &Precondition) ->
     diesel::update(users::table.find(actor.0))
         .set(users::activities.eq(users::activities - 1))
         .execute(write.conn)?;
-    write.turn.record(EventKind::ActivityRemoved, Some(id), Some(actor), target);
+    write.turn.record(EventKind::ActivityRemoved, Some(stored.position()), Some(actor), target);
     Ok(Deleted::Deleted)
 }

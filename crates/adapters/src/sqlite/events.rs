@@ -102,11 +102,16 @@ pub(super) fn append(conn: &mut SqliteConnection, happened: &[Event]) -> Result<
             event.position.into(),
             event.at.micros().into(),
             event.kind.as_str().into(),
-            event.activity.map(|id| rows::blob(id.as_uuid())).into(),
+            event.activity.map(|place| rows::blob(place.id.as_uuid())).into(),
             event.user.map(|key| key.0).into(),
             event.other.map(|key| key.0).into(),
+            event.activity.map(|place| place.published.micros()).into(),
         ]
     });
-    sql::insert(conn, "events (position, at, kind, activity, user_key, other_key)", rows.collect())?;
+    sql::insert(
+        conn,
+        "events (position, at, kind, activity, user_key, other_key, published)",
+        rows.collect(),
+    )?;
     Ok(())
 }

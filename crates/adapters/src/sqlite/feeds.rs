@@ -43,7 +43,7 @@ fn page(conn: &mut SqliteConnection, query: &FeedQuery) -> Result<Option<FeedSli
         return Ok(None);
     };
     let keys = keys::of(conn, UserKey(key), following, query)?;
-    Ok(Some(FeedSlice { owner: rows::user_id(&id)?, activities: bodies(conn, &keys)? }))
+    Ok(Some(FeedSlice::whole(rows::user_id(&id)?, bodies(conn, &keys)?)))
 }
 
 /// The activities of these ids, in their order, by one question that reads the primary key alone.

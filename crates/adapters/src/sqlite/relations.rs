@@ -56,14 +56,15 @@ impl RelationRepository for SqliteStore {
 }
 
 /// The table of a kind: its name, whose row it is, and whom it is about.
-struct Table {
-    name: &'static str,
-    owner: &'static str,
-    other: &'static str,
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) owner: &'static str,
+    pub(super) other: &'static str,
     index: &'static str,
 }
 
-fn table(kind: RelationKind) -> Table {
+/// Where a kind stands.
+pub(super) fn table(kind: RelationKind) -> Table {
     match kind {
         RelationKind::Block => {
             Table { name: "blocks", owner: "blocker", other: "blocked", index: "blocks_by_blocker" }

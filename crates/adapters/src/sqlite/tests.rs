@@ -67,7 +67,7 @@ impl World {
     }
 
     pub(super) async fn read(&self, query: &FeedQuery) -> Vec<Activity> {
-        self.store.page(query).await.unwrap().unwrap().activities
+        self.store.page(query).await.unwrap().unwrap().into_whole().unwrap()
     }
 }
 
@@ -100,5 +100,6 @@ pub(super) fn friends(owner: &Username, take: usize) -> FeedQuery {
         filter: FeedFilter::default(),
         span: Span { boundary: Boundary::<Position>::Top, direction: Direction::Forward, take },
         skip: 0,
+        shape: feed_me_domain::Shape::Whole,
     }
 }

@@ -5,7 +5,10 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -36,6 +39,7 @@ pub(super) struct Writer {
     queue: Option<mpsc::Sender<Queued>>,
     thread: Option<JoinHandle<()>>,
     patience: Duration,
+    committed: Arc<AtomicI64>,
 }
 
 enum Queued {
@@ -71,11 +75,20 @@ impl Writer {
         }
         conn.batch_execute(&pragmas).map_err(|error| error.to_string())?;
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let committed = Arc::new(AtomicI64::new(0));
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || serve(conn, jobs, &*clock, &*ids))
+            .spawn({
+                let committed = committed.clone();
+                move || serve(conn, jobs, &*clock, &*ids, &committed)
+            })
             .map_err(|error| error.to_string())?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), patience })
+        Ok(Self { queue: Some(queue), thread: Some(thread), patience, committed })
+    }
+
+    /// The position of the last event that was committed by this writer.
+    pub(super) fn committed(&self) -> i64 {
+        self.committed.load(Ordering::Acquire)
     }
 
     /// Carries out a write in a transaction that it may share with others.
@@ -212,6 +225,7 @@ fn serve(
     mut jobs: mpsc::Receiver<Queued>,
     clock: &dyn Clock,
     ids: &dyn IdGenerator,
+    committed: &AtomicI64,
 ) {
     let mut next = None;
     while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
@@ -233,26 +247,32 @@ fn serve(
                 group
             }
         };
-        if let Err(trouble) = carry_out(&mut conn, &mut group, clock, ids) {
-            let error = StoreError::from(trouble);
-            for job in &mut group {
-                job.fail(&error);
+        match carry_out(&mut conn, &mut group, clock, ids) {
+            Ok(position) => committed.store(position, Ordering::Release),
+            Err(trouble) => {
+                let error = StoreError::from(trouble);
+                for job in &mut group {
+                    job.fail(&error);
+                }
             }
         }
         group.into_iter().for_each(Job::answer);
     }
 }
 
-/// All of the group in one transaction. An error means that nothing of it is stored.
+/// All of the group in one transaction; answers the position of its last event. An error means that nothing of it is
+/// stored.
 fn carry_out(
     conn: &mut SqliteConnection,
     group: &mut [Box<dyn Job>],
     clock: &dyn Clock,
     ids: &dyn IdGenerator,
-) -> Result<(), Trouble> {
+) -> Result<i64, Trouble> {
     conn.batch_execute("begin immediate")?;
-    let done =
-        run_all(conn, group, clock, ids).and_then(|()| conn.batch_execute("commit").map_err(Trouble::from));
+    let done = run_all(conn, group, clock, ids).and_then(|position| {
+        conn.batch_execute("commit")?;
+        Ok(position)
+    });
     if done.is_err() {
         // Fails where SQLite itself has rolled back already, as it does when the disk is full.
         let _ = conn.batch_execute("rollback");
@@ -270,7 +290,7 @@ fn run_all(
     group: &mut [Box<dyn Job>],
     clock: &dyn Clock,
     ids: &dyn IdGenerator,
-) -> Result<(), Trouble> {
+) -> Result<i64, Trouble> {
     let loaded = events::counters(conn)?;
     let mut write = Write { conn, turn: Turn::begin(loaded, clock, ids) };
     for job in group {
@@ -288,5 +308,5 @@ fn run_all(
     if counters != loaded {
         events::store_counters(conn, &counters)?;
     }
-    Ok(())
+    Ok(counters.position)
 }

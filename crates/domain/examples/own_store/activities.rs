@@ -44,6 +44,10 @@ impl ActivityRepository for Notebook {
         Ok(self.read().activities.iter().find(|activity| activity.id == id).cloned())
     }
 
+    async fn find_many(&self, ids: &[ActivityId]) -> Result<Vec<Activity>, StoreError> {
+        Ok(self.read().activities.iter().filter(|activity| ids.contains(&activity.id)).cloned().collect())
+    }
+
     async fn find_external(
         &self,
         actor: &Username,
@@ -102,7 +106,7 @@ pub(crate) fn external<'a>(pages: &'a Pages, actor: &Username, id: &ExternalId) 
 /// Appends the event of an activity.
 pub(crate) fn tell(pages: &Pages, turn: &mut Turn<'_>, kind: EventKind, activity: &Activity) {
     let target = activity.target.as_ref().and_then(|name| pages.key(name));
-    turn.record(kind, Some(activity.id), pages.key(&activity.actor), target);
+    turn.record(kind, Some(activity.position()), pages.key(&activity.actor), target);
 }
 
 fn post(pages: &mut Pages, turn: &mut Turn<'_>, activity: NewActivity) -> Posted {

@@ -28,11 +28,11 @@ use std::{
 };
 
 use feed_me_domain::{
-    ActivityDraft, CursorCodec, FeedFilter, FeedKind, FollowFrom, FollowRequest, Given, Object, PageLimit,
+    ActivityDraft, CursorCodec, FeedItem, FeedKind, FollowFrom, FollowRequest, Given, Object, PageLimit,
     PutUser, Timestamp, Username, Verb,
     conformance::{self, Factory},
     ports::{Clock, IdGenerator, Stores},
-    services::{ActivityService, FeedService, FollowService, PageRequest, UserService},
+    services::{ActivityService, FeedRequest, FeedService, FollowService, PageRequest, UserService},
 };
 
 use crate::notebook::Notebook;
@@ -97,10 +97,13 @@ async fn tell_a_story() -> Result<(), Box<dyn Error>> {
     }
 
     println!("what ivan's friends did, two at a time, newest first:");
+    let wanted = FeedRequest::of(FeedKind::Friends, ivan);
     let mut request = PageRequest { limit: PageLimit::new(2)?, cursor: None };
     loop {
-        let page = feeds.page(FeedKind::Friends, &ivan, FeedFilter::default(), &request).await?;
-        for activity in &page.items {
+        let page = feeds.page(&wanted, &request).await?;
+        for item in &page.items {
+            // This store answers whole activities.
+            let FeedItem::Whole(activity) = item else { continue };
             let object = activity.object.as_ref().map_or("", |object| object.as_str());
             println!("  {} {} {object} on {}", activity.actor, activity.verb, activity.published);
         }

@@ -31,7 +31,7 @@ impl EventLog for Notebook {
                 position: event.position,
                 at: event.at,
                 kind: event.kind,
-                activity: event.activity,
+                activity: event.activity.map(|place| place.id),
                 user: event.user.and_then(id),
                 other: event.other.and_then(id),
             })

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     activity::{Activity, ActivityPatch, NewActivity, Precondition},
-    feed::{FeedFilter, FeedKind, FeedQuery, Position},
+    feed::{FeedFilter, FeedKind, FeedQuery, Position, Shape},
     follow::{Edge, FollowFrom, Window},
     id::ActivityId,
     page::{Boundary, Direction, Placed, Span},
@@ -135,11 +135,12 @@ pub(super) async fn a_feed_of_nobody_is_none_and_that_of_a_newcomer_empty(world:
                 filter: FeedFilter::default(),
                 span,
                 skip: 0,
+                shape: Shape::Entry,
             };
             assert_eq!(done(world.stores.feeds.page(&query(&name("nobody"))).await), None);
             let slice = done(world.stores.feeds.page(&query(&ivan)).await);
             let Some(slice) = slice else { panic!("a newcomer has no {kind:?} feed") };
-            assert_eq!((slice.owner, slice.activities.len()), (world.found(&ivan).await.id, 0));
+            assert_eq!((slice.owner, slice.items.len()), (world.found(&ivan).await.id, 0));
         }
     }
 }
@@ -153,14 +154,14 @@ pub(super) async fn a_numbered_page_passes_over_what_comes_before(world: World) 
             for skip in [0, 1, 7, all.len() - 1, all.len(), all.len() + 50] {
                 let span = Span { boundary: Boundary::Top, direction: Direction::Forward, take: 4 };
                 let (owner, filter, skipped) = (ivan.clone(), filter.clone(), skip as u64);
-                let query = FeedQuery { kind, owner, filter, span, skip: skipped };
-                let slice = done(world.stores.feeds.page(&query).await).map(|slice| slice.activities);
+                let query = FeedQuery { kind, owner, filter, span, skip: skipped, shape: Shape::Entry };
+                let slice = world.page(query).await;
                 let expected: Vec<Activity> = all.iter().skip(skip).take(4).cloned().collect();
                 assert_eq!(slice, Some(expected), "{kind:?} after {skip}");
             }
             let span = Span { boundary: Boundary::Top, direction: Direction::Forward, take: 4 };
-            let query = FeedQuery { kind, owner: ivan.clone(), filter, span, skip: 1 << 40 };
-            let slice = done(world.stores.feeds.page(&query).await).map(|slice| slice.activities);
+            let (owner, shape) = (ivan.clone(), Shape::Entry);
+            let slice = world.page(FeedQuery { kind, owner, filter, span, skip: 1 << 40, shape }).await;
             assert_eq!(slice, Some(vec![]), "far past the end");
         }
     }

@@ -6,7 +6,7 @@ use super::world::World;
 use crate::{
     activity::{Activity, NewActivity, Precondition},
     error::StoreError,
-    feed::{FeedFilter, FeedKind, FeedQuery, FeedSlice, Position},
+    feed::{FeedEntry, FeedFilter, FeedItem, FeedKind, FeedQuery, FeedSlice, Position, Shape},
     follow::{Follow, FollowFrom, FollowRequest, UnfollowRequest},
     given::Given,
     id::ActivityId,
@@ -283,9 +283,36 @@ impl World {
         filter: &FeedFilter,
         span: Span<Position>,
     ) -> Vec<Activity> {
-        let query = FeedQuery { kind, owner: owner.clone(), filter: filter.clone(), span, skip: 0 };
+        let (owner, filter) = (owner.clone(), filter.clone());
+        let query = FeedQuery { kind, owner, filter, span, skip: 0, shape: Shape::Entry };
+        self.page(query).await.unwrap_or_else(|| panic!("there is no such feed"))
+    }
+
+    /// Asks for a page in both shapes, which have to agree, and answers whole activities.
+    pub(super) async fn page(&self, query: FeedQuery) -> Option<Vec<Activity>> {
         let slice: Option<FeedSlice> = done(self.stores.feeds.page(&query).await);
-        slice.unwrap_or_else(|| panic!("'{owner}' has no feed")).activities
+        let whole = FeedQuery { shape: Shape::Whole, ..query };
+        let whole: Option<FeedSlice> = done(self.stores.feeds.page(&whole).await);
+        assert_eq!(slice.as_ref().map(|slice| slice.owner), whole.as_ref().map(|slice| slice.owner));
+        let whole = whole?
+            .into_whole()
+            .unwrap_or_else(|| panic!("asked for whole activities, a store answers entries"));
+        let entry = |activity: &Activity| FeedEntry {
+            position: activity.position(),
+            version: activity.version,
+            actor: activity.actor.clone(),
+            target: activity.target.clone(),
+        };
+        let entries: Vec<FeedEntry> = slice?
+            .items
+            .into_iter()
+            .map(|item| match item {
+                FeedItem::Entry(entry) => entry,
+                FeedItem::Whole(activity) => entry(&activity),
+            })
+            .collect();
+        assert_eq!(entries, whole.iter().map(entry).collect::<Vec<_>>(), "entries and whole activities");
+        Some(whole)
     }
 
     /// All of a feed, newest first.

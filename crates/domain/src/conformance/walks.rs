@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::{histories::random_history, kit::doing, model::Model, random::Random, world::World};
 use crate::{
-    activity::Activity,
     cursor::{Cursor, CursorCodec},
-    feed::{FeedFilter, FeedKind},
+    feed::{FeedFilter, FeedItem, FeedKind, Shape},
     id::ActivityId,
-    page::PageLimit,
-    services::{FeedService, Page, PageRequest},
+    page::{PageLimit, Placed},
+    services::{FeedRequest, FeedService, Page, PageRequest},
     time::Timestamp,
 };
 
@@ -36,19 +35,21 @@ impl<'a> Walker<'a> {
         Self { world, service, kind, filter, owner, seen: HashMap::new(), throughout, context }
     }
 
-    async fn page(&mut self, model: &Model, cursor: Option<String>, limit: usize) -> Page<Activity> {
+    async fn page(&mut self, model: &Model, cursor: Option<String>, limit: usize) -> Page<FeedItem> {
         let limit = PageLimit::new(limit).unwrap_or_default();
         let request = PageRequest { limit, cursor };
         let owner = model.name(self.owner);
-        let page = self.service.page(self.kind, &owner, self.filter.clone(), &request).await;
+        let filter = self.filter.clone();
+        let wanted = FeedRequest { filter, shape: Shape::Entry, ..FeedRequest::of(self.kind, owner) };
+        let page = self.service.page(&wanted, &request).await;
         let page = page.unwrap_or_else(|error| panic!("{}: {error}", self.context));
         assert!(
-            page.items.is_sorted_by(|one, other| other.position() < one.position()),
+            page.items.is_sorted_by(|one, other| other.place() < one.place()),
             "{}: a page is out of order",
             self.context
         );
         for item in &page.items {
-            *self.seen.entry(item.id).or_default() += 1;
+            *self.seen.entry(item.id()).or_default() += 1;
         }
         page
     }
@@ -138,7 +139,7 @@ pub(super) async fn a_walk_backward_gives_what_was_there_throughout_exactly_once
             }
             walker.seen.clear();
             for item in &page.items {
-                walker.seen.insert(item.id, 1);
+                walker.seen.insert(item.id(), 1);
             }
             let mut previous = page.previous;
             loop {
@@ -169,7 +170,8 @@ pub(super) async fn pages_there_and_back_are_adjacent(world: World) {
     let page = async |cursor: Option<&str>| {
         let limit = PageLimit::new(5).unwrap_or_default();
         let request = PageRequest { limit, cursor: cursor.map(str::to_owned) };
-        let page = service.page(FeedKind::Friends, &ivan, FeedFilter::default(), &request).await;
+        let wanted = FeedRequest { shape: Shape::Entry, ..FeedRequest::of(FeedKind::Friends, ivan.clone()) };
+        let page = service.page(&wanted, &request).await;
         page.unwrap_or_else(|error| panic!("{error}"))
     };
     let mut pages = vec![page(None).await];
@@ -187,5 +189,5 @@ pub(super) async fn pages_there_and_back_are_adjacent(world: World) {
     assert_eq!(above.items, []);
     let late = world.post(doing(&eric, "late")).await;
     let above = page(Some(above.previous.as_str())).await;
-    assert_eq!(above.items, [late]);
+    assert_eq!(above.items.iter().map(FeedItem::id).collect::<Vec<_>>(), [late.id]);
 }

@@ -32,6 +32,9 @@ pub trait ActivityRepository: Send + Sync {
     /// The activity of an id.
     async fn find(&self, id: ActivityId) -> Result<Option<Activity>, StoreError>;
 
+    /// Those of these activities that are there, in any order, by one question.
+    async fn find_many(&self, ids: &[ActivityId]) -> Result<Vec<Activity>, StoreError>;
+
     /// The activity of an actor's external id.
     async fn find_external(
         &self,

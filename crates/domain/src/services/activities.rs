@@ -107,6 +107,11 @@ impl ActivityService {
         self.activities.find(id).await?.ok_or(Error::UnknownActivity(id))
     }
 
+    /// Those of these activities that are there, in any order: the bodies of the entries of a feed.
+    pub async fn bodies(&self, ids: &[ActivityId]) -> Result<Vec<Activity>> {
+        Ok(self.activities.find_many(ids).await?)
+    }
+
     /// The activity of an actor's external id.
     pub async fn find_external(
         &self,

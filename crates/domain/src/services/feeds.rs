@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
 use crate::{
-    activity::Activity,
     cursor::CursorCodec,
     error::{Error, Result},
-    feed::{FeedFilter, FeedKind, FeedQuery},
+    feed::{FeedFilter, FeedItem, FeedKind, FeedQuery, Shape},
     follow::{Follow, Window},
     id::ActivityId,
     page::{Boundary, Direction, Span},
@@ -19,11 +18,31 @@ pub struct FeedService {
     cursors: CursorCodec,
 }
 
+/// Which feed is wanted, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedRequest {
+    /// Which feed.
+    pub kind: FeedKind,
+    /// Whose.
+    pub owner: Username,
+    /// What of it.
+    pub filter: FeedFilter,
+    /// How much of each item.
+    pub shape: Shape,
+}
+
+impl FeedRequest {
+    /// All of a feed, as whole activities.
+    pub fn of(kind: FeedKind, owner: Username) -> Self {
+        Self { kind, owner, filter: FeedFilter::default(), shape: Shape::Whole }
+    }
+}
+
 /// A page by number, as the classic routes have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberedPage {
-    /// The activities, newest first.
-    pub activities: Vec<Activity>,
+    /// The items, newest first.
+    pub items: Vec<FeedItem>,
     /// Whether there is a page after this one.
     pub has_next: bool,
 }
@@ -64,38 +83,38 @@ impl FeedService {
         Self { feeds, cursors }
     }
 
-    /// A page of a feed.
-    pub async fn page(
-        &self,
-        kind: FeedKind,
-        owner: &Username,
-        filter: FeedFilter,
-        request: &PageRequest,
-    ) -> Result<Page<Activity>> {
+    /// A page of a feed. With [`Shape::Entry`] its items may come without their bodies, which
+    /// [`ActivityService::bodies`](crate::services::ActivityService::bodies) has; a body that is not there any more means
+    /// that the activity went meanwhile, and the page is to be read again.
+    pub async fn page(&self, wanted: &FeedRequest, request: &PageRequest) -> Result<Page<FeedItem>> {
+        let FeedRequest { kind, owner, filter, shape } = wanted;
+        let (kind, shape) = (*kind, *shape);
         let walk = Walk { codec: &self.cursors, listing: kind.listing(), filter: filter.fingerprint() };
         let fetch = async |span| {
-            let query = FeedQuery { kind, owner: owner.clone(), filter: filter.clone(), span, skip: 0 };
-            Ok(self.feeds.page(&query).await?.map(|slice| (slice.owner.as_uuid(), slice.activities)))
+            let query =
+                FeedQuery { kind, owner: owner.clone(), filter: filter.clone(), span, skip: 0, shape };
+            Ok(self.feeds.page(&query).await?.map(|slice| (slice.owner.as_uuid(), slice.items)))
         };
         walk.page(request, fetch).await?.ok_or_else(|| Error::UnknownUser(owner.clone()))
     }
 
-    /// The page of a number (from 1) of a feed that is cut into pages of `size`.
+    /// The page of a number (from 1) of a feed that is cut into pages of `size`. About bodies, see
+    /// [`page`](FeedService::page).
     pub async fn numbered_page(
         &self,
-        kind: FeedKind,
-        owner: &Username,
+        wanted: &FeedRequest,
         number: u64,
         size: usize,
     ) -> Result<NumberedPage> {
         let span = Span { boundary: Boundary::Top, direction: Direction::Forward, take: size + 1 };
         let skip = number.saturating_sub(1).saturating_mul(size as u64);
-        let query = FeedQuery { kind, owner: owner.clone(), filter: FeedFilter::default(), span, skip };
-        let slice = self.feeds.page(&query).await?.ok_or_else(|| Error::UnknownUser(owner.clone()))?;
-        let mut activities = slice.activities;
-        let has_next = size < activities.len();
-        activities.truncate(size);
-        Ok(NumberedPage { activities, has_next })
+        let FeedRequest { kind, owner, filter, shape } = wanted.clone();
+        let query = FeedQuery { kind, owner, filter, span, skip, shape };
+        let slice = self.feeds.page(&query).await?;
+        let mut items = slice.ok_or_else(|| Error::UnknownUser(query.owner))?.items;
+        let has_next = size < items.len();
+        items.truncate(size);
+        Ok(NumberedPage { items, has_next })
     }
 
     /// Why an activity is, or is not, in a user's friends feed.

@@ -122,10 +122,11 @@ async fn seconds(store: &PgStore, verbs: &[&str], direction: Direction, kind: Fe
         filter,
         span: Span::from_boundary(boundary, direction, PageLimit::new(6).unwrap()),
         skip: 0,
+        shape: feed_me_domain::Shape::Whole,
     };
     let mut seen = Vec::new();
     loop {
-        let page = store.page(&query).await.unwrap().unwrap().activities;
+        let page = store.page(&query).await.unwrap().unwrap().into_whole().unwrap();
         let Some(last) = page.last().map(Activity::position) else { return seen };
         seen.extend(page.iter().map(|activity| {
             let id = activity.id.as_uuid().as_u128();

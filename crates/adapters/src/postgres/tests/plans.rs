@@ -3,7 +3,8 @@
 use std::{io::Read, path::Path, time::Instant};
 
 use feed_me_domain::{
-    Activity, Boundary, Data, Direction, FeedFilter, FeedKind, FeedQuery, Object, Position, Span, Timestamp,
+    Activity, Boundary, Data, Direction, FeedFilter, FeedKind, FeedQuery, Object, Placed, Position, Span,
+    Timestamp,
     ports::{FeedRepository, TransferRepository},
     transfer::{FollowRecord, FollowRecordCurrent, Imported, OnBadRecord, Record},
 };
@@ -67,7 +68,14 @@ async fn load(store: &PgStore) {
 
 fn query(owner: &str, boundary: Boundary<Position>, direction: Direction) -> FeedQuery {
     let span = Span { boundary, direction, take: 21 };
-    FeedQuery { kind: FeedKind::Friends, owner: name(owner), filter: FeedFilter::default(), span, skip: 0 }
+    FeedQuery {
+        kind: FeedKind::Friends,
+        owner: name(owner),
+        filter: FeedFilter::default(),
+        span,
+        skip: 0,
+        shape: feed_me_domain::Shape::Whole,
+    }
 }
 
 /// What a page of 21 costs beside its followees: 4 for each row, 6 for its two names, 4 for the keys of each author.
@@ -147,11 +155,11 @@ fn sorted_rows(plan: &[String]) -> Vec<u64> {
 async fn middle(store: &PgStore, owner: &str) -> Position {
     let asked = FeedQuery { skip: 50, ..query(owner, Boundary::Top, Direction::Forward) };
     let slice = store.page(&asked).await.unwrap().unwrap();
-    slice.activities.first().map(Activity::position).unwrap()
+    slice.items.first().map(Placed::place).unwrap()
 }
 
 /// With fewer items below it than a page has, so that a window cannot fill the page and both ways are gone.
 async fn near_the_end(store: &PgStore, owner: &str) -> Position {
     let slice = store.page(&query(owner, Boundary::End, Direction::Backward)).await.unwrap().unwrap();
-    slice.activities.get(5).map(Activity::position).unwrap()
+    slice.items.get(5).map(Placed::place).unwrap()
 }

@@ -195,7 +195,7 @@ impl Batch {
         }
         let actor = self.met(write, &activity.actor);
         let target = activity.target.as_ref().map(|target| self.met(write, target));
-        write.turn.record(EventKind::ActivityAdded, Some(activity.id), Some(actor), target);
+        write.turn.record(EventKind::ActivityAdded, Some(activity.position()), Some(actor), target);
         self.known.activities.insert(activity.id);
         self.known.external.extend(activity.external_id.clone().map(|external_id| (actor, external_id)));
         self.new.activities.push(StoredActivity { activity, actor, target });

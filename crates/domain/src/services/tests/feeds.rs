@@ -1,8 +1,8 @@
 use super::*;
 use crate::{
-    Boundary, Direction, FeedFilter, FeedKind, FeedQuery, FeedSlice, InvalidCursor, Span,
+    Boundary, Direction, FeedFilter, FeedKind, FeedQuery, FeedSlice, InvalidCursor, Placed, Shape, Span,
     ports::MockFeedRepository,
-    services::{FeedService, NumberedPage},
+    services::{FeedRequest, FeedService, NumberedPage},
 };
 
 const KINDS: [FeedKind; 3] = [FeedKind::Own, FeedKind::Friends, FeedKind::Mentions];
@@ -11,9 +11,14 @@ fn service(feeds: MockFeedRepository) -> FeedService {
     FeedService::new(Arc::new(feeds), codec())
 }
 
+/// A wish for a feed of ivan's.
+fn wanted(kind: FeedKind, filter: FeedFilter) -> FeedRequest {
+    FeedRequest { filter, ..FeedRequest::of(kind, name("ivan")) }
+}
+
 fn slice(seconds: &[i64]) -> FeedSlice {
     let activities = seconds.iter().map(|&second| activity("eric", second)).collect();
-    FeedSlice { owner: user_id(1), activities }
+    FeedSlice::whole(user_id(1), activities)
 }
 
 fn filter(verbs: &[&str], include_self: bool) -> FeedFilter {
@@ -29,11 +34,12 @@ async fn the_store_is_asked_for_the_feed_the_owner_the_filter_and_one_item_more(
             filter: filter(&["post"], true),
             span: Span { boundary: Boundary::Top, direction: Direction::Forward, take: 3 },
             skip: 0,
+            shape: Shape::Whole,
         };
         let mut feeds = MockFeedRepository::new();
         feeds.expect_page().with(eq(asked)).return_once(|_| Ok(Some(slice(&[9, 8, 7]))));
-        let page = service(feeds).page(kind, &name("ivan"), filter(&["post"], true), &first_page(2)).await;
-        assert_eq!(page.unwrap().items, [activity("eric", 9), activity("eric", 8)]);
+        let page = service(feeds).page(&wanted(kind, filter(&["post"], true)), &first_page(2)).await;
+        assert_eq!(page.unwrap().items, [activity("eric", 9).into(), activity("eric", 8).into()]);
     }
 }
 
@@ -43,9 +49,12 @@ async fn a_feed_of_somebody_who_is_no_user_tells_that() {
     feeds.expect_page().times(2).returning(|_| Ok(None));
     let service = service(feeds);
     let unknown = Error::UnknownUser(name("ivan"));
-    let page = service.page(FeedKind::Own, &name("ivan"), FeedFilter::default(), &first_page(2)).await;
+    let page = service.page(&wanted(FeedKind::Own, FeedFilter::default()), &first_page(2)).await;
     assert_eq!(page, Err(unknown.clone()));
-    assert_eq!(service.numbered_page(FeedKind::Own, &name("ivan"), 1, 20).await, Err(unknown));
+    assert_eq!(
+        service.numbered_page(&FeedRequest::of(FeedKind::Own, name("ivan")), 1, 20).await,
+        Err(unknown)
+    );
 }
 
 #[tokio::test]
@@ -53,8 +62,7 @@ async fn a_cursor_serves_its_own_feed_under_its_own_filter_alone() {
     let mut feeds = MockFeedRepository::new();
     feeds.expect_page().returning(|_| Ok(Some(slice(&[9, 8, 7]))));
     let service = service(feeds);
-    let ask =
-        async |kind, filter, request: &PageRequest| service.page(kind, &name("ivan"), filter, request).await;
+    let ask = async |kind, filter, request: &PageRequest| service.page(&wanted(kind, filter), request).await;
     let made_under = || filter(&["like", "post"], false);
     let next = ask(FeedKind::Friends, made_under(), &first_page(2)).await.unwrap().next.unwrap();
     let here = page_at(2, &next);
@@ -85,8 +93,11 @@ fn feed_of_45() -> MockFeedRepository {
 async fn numbered_pages_follow_one_another_and_the_last_one_knows_it() {
     let service = service(feed_of_45());
     let page = async |number, size| {
-        let page = service.numbered_page(FeedKind::Friends, &name("ivan"), number, size).await.unwrap();
-        let seconds = page.activities.iter().map(|activity| activity.published.micros() / 1_000_000);
+        let page = service
+            .numbered_page(&FeedRequest::of(FeedKind::Friends, name("ivan")), number, size)
+            .await
+            .unwrap();
+        let seconds = page.items.iter().map(|item| item.place().published.micros() / 1_000_000);
         (seconds.collect::<Vec<_>>(), page.has_next)
     };
     assert_eq!(page(1, 20).await, ((26..=45).rev().collect(), true));
@@ -107,7 +118,8 @@ async fn a_huge_page_number_is_a_page_past_the_end() {
     ] {
         let mut feeds = MockFeedRepository::new();
         feeds.expect_page().withf(move |query| query.skip == skip).return_once(|_| Ok(Some(slice(&[]))));
-        let page = service(feeds).numbered_page(FeedKind::Own, &name("ivan"), number, size).await;
-        assert_eq!(page, Ok(NumberedPage { activities: vec![], has_next: false }));
+        let page =
+            service(feeds).numbered_page(&FeedRequest::of(FeedKind::Own, name("ivan")), number, size).await;
+        assert_eq!(page, Ok(NumberedPage { items: vec![], has_next: false }));
     }
 }

@@ -1,0 +1,196 @@
+//! The index: feeds read from memory, over any store.
+//!
+//! [`FeedIndex`] decorates a store's [`FeedRepository`] with a copy of what feeds are made of: who follows whom, and of each
+//! activity its place, author, target, verb and version, in about 60 bytes. Bodies are not in it: a page is entries, and who
+//! reads it has the bodies or gets them by their ids.
+//!
+//! * The copy is derived and never the truth. It is filled while the store answers (`fill`), and changed by the log's
+//!   events alone, in their order (`following`). [`FeedIndex::over`] wraps the ports that write, so that a write is in the
+//!   copy before its answer goes out; where that could not be done, the store answers until it is.
+//! * A memory budget sets a *floor*: the copy holds everything newer. What reaches below it is read from the store, and so
+//!   is what would hold a worker up (`page`).
+//! * Windows, mutes and blocks are looked at when a page is read (`reader`, `friends`), as in SQL, so both give the same;
+//!   `verify` compares the two.
+//!
+//! The state (`state`) has records in slots (`records`), one timeline for each author and each target (`timeline`), and
+//! the order of all (`log`). One `RwLock` is around it: a page holds it for microseconds.
+
+mod comparing;
+mod filling;
+mod following;
+mod friends;
+mod log;
+mod page;
+mod people;
+mod reader;
+mod records;
+mod state;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod writes;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use feed_me_domain::{
+    ActivityId, FeedQuery, FeedSlice, Shape, StoreError, Username,
+    ports::{EventLog, Explained, FeedFacts, FeedRepository, Forgets, Stores},
+};
+use parking_lot::RwLock;
+
+pub use self::comparing::{Compared, Difference, Sample};
+use self::{page::Read, state::State};
+
+/// How the index is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexOptions {
+    /// The bytes that it may take. Users, follows, blocks and mutes always stay; activities go, the oldest first.
+    pub memory: usize,
+    /// How often changes of other processes are looked for.
+    pub look_every: Duration,
+}
+
+impl Default for IndexOptions {
+    fn default() -> Self {
+        Self { memory: 1 << 30, look_every: Duration::from_millis(300) }
+    }
+}
+
+/// Reads feeds from memory.
+pub struct FeedIndex {
+    facts: Arc<dyn FeedFacts>,
+    events: Arc<dyn EventLog>,
+    /// What answers when the index cannot.
+    beneath: Arc<dyn FeedRepository>,
+    options: IndexOptions,
+    state: RwLock<Option<State>>,
+    /// Changes are taken in by one at a time.
+    turn: tokio::sync::Mutex<()>,
+    /// Whether writes have to be taken in; before that, filling will see them.
+    is_following: AtomicBool,
+    /// The position of the last change taken in.
+    reached: AtomicI64,
+    /// A position that answers went out for without having been taken in: until then nothing is read here.
+    owed: AtomicI64,
+    forgetting: RwLock<Vec<Arc<dyn Forgets>>>,
+    counts: Counts,
+}
+
+/// How pages were read.
+#[derive(Default)]
+struct Counts {
+    from_memory: AtomicU64,
+    from_sql: AtomicU64,
+}
+
+/// What the index holds and has done, for whoever watches it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IndexStatus {
+    /// Whether it answers.
+    pub is_serving: bool,
+    /// The position of the last change in it.
+    pub position: i64,
+    /// How many users it knows.
+    pub users: usize,
+    /// How many edges, bounded ones too.
+    pub edges: usize,
+    /// How many activities.
+    pub activities: usize,
+    /// The bytes that these take.
+    pub bytes: usize,
+    /// When the oldest activity was published that it holds, in microseconds; none where it holds all there are.
+    pub floor_micros: Option<i64>,
+    /// How many pages it has answered.
+    pub pages_from_memory: u64,
+    /// How many it has left to the store.
+    pub pages_from_sql: u64,
+}
+
+impl FeedIndex {
+    /// An index over `stores`, and the same stores with the index before them. It answers nothing before it is
+    /// [filled](Self::fill) or [kept](Self::keep).
+    pub fn over(stores: &Stores, facts: Arc<dyn FeedFacts>, options: IndexOptions) -> (Arc<Self>, Stores) {
+        let index = Arc::new(Self {
+            facts,
+            events: stores.events.clone(),
+            beneath: stores.feeds.clone(),
+            options,
+            state: RwLock::new(None),
+            turn: tokio::sync::Mutex::new(()),
+            is_following: AtomicBool::new(false),
+            reached: AtomicI64::new(0),
+            owed: AtomicI64::new(0),
+            forgetting: RwLock::default(),
+            counts: Counts::default(),
+        });
+        let indexed = writes::noting(stores, &index);
+        (index, indexed)
+    }
+
+    /// Tells `listener` from now on which activities go.
+    pub fn tell(&self, listener: Arc<dyn Forgets>) {
+        self.forgetting.write().push(listener);
+    }
+
+    /// What it holds and has done.
+    pub fn status(&self) -> IndexStatus {
+        let state = self.state.read();
+        let counted = IndexStatus {
+            is_serving: self.is_serving(),
+            pages_from_memory: self.counts.from_memory.load(Ordering::Relaxed),
+            pages_from_sql: self.counts.from_sql.load(Ordering::Relaxed),
+            ..IndexStatus::default()
+        };
+        match &*state {
+            None => IndexStatus { is_serving: false, ..counted },
+            Some(state) => IndexStatus {
+                position: state.position,
+                users: state.people.len(),
+                edges: state.edges(),
+                activities: state.records.len(),
+                bytes: state.bytes(),
+                floor_micros: state.floor.map(|(published, _)| published),
+                ..counted
+            },
+        }
+    }
+
+    /// Whether everything that was answered here is in it.
+    fn is_serving(&self) -> bool {
+        self.owed.load(Ordering::Acquire) <= self.reached.load(Ordering::Acquire)
+    }
+
+    fn read(&self, query: &FeedQuery) -> Read {
+        if query.shape != Shape::Entry || !self.is_serving() {
+            return Read::AskSql;
+        }
+        self.state.read().as_ref().map_or(Read::AskSql, |state| page::read(state, query))
+    }
+}
+
+#[async_trait]
+impl FeedRepository for FeedIndex {
+    async fn page(&self, query: &FeedQuery) -> Result<Option<FeedSlice>, StoreError> {
+        let slice = match self.read(query) {
+            Read::Slice(slice) => Some(slice),
+            Read::NoSuchUser => None,
+            Read::AskSql => {
+                self.counts.from_sql.fetch_add(1, Ordering::Relaxed);
+                return self.beneath.page(query).await;
+            }
+        };
+        self.counts.from_memory.fetch_add(1, Ordering::Relaxed);
+        Ok(slice)
+    }
+
+    async fn explain(&self, viewer: &Username, activity: ActivityId) -> Result<Explained, StoreError> {
+        self.beneath.explain(viewer, activity).await
+    }
+}

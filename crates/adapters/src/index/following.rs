@@ -1,0 +1,160 @@
+//! Following: taking in what changes, in the order of the log.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use feed_me_domain::{StoreError, ports::Change};
+
+use super::{FeedIndex, state::Unfit};
+
+/// How many changes are taken in at once: a page waits for no more than these.
+const STEP: usize = 500;
+/// How long a write's answer waits for the index. After that the answer goes out, and feeds are read from the store until
+/// the index has caught up.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two attempts to fill.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What comes next in the log.
+pub(super) enum Step {
+    /// These changes.
+    Took(Vec<Change>),
+    /// Nothing, as yet.
+    Nothing,
+}
+
+impl FeedIndex {
+    /// Fills the index and follows the log, for as long as it is polled. `told` hears what happens.
+    pub async fn keep(&self, mut told: impl FnMut(IndexEvent)) {
+        let mut is_trouble_told = false;
+        loop {
+            let outcome = if self.is_following.load(Ordering::Acquire) {
+                self.catch_up().await
+            } else {
+                let filled = self.fill().await;
+                if filled.is_ok() {
+                    told(IndexEvent::Serves);
+                }
+                filled
+            };
+            match outcome {
+                Ok(()) => is_trouble_told = false,
+                Err(error) => {
+                    if !is_trouble_told {
+                        told(IndexEvent::Trouble(error));
+                    }
+                    is_trouble_told = true;
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            }
+            tokio::time::sleep(self.options.look_every).await;
+        }
+    }
+
+    /// Takes in everything that has happened by now, also through other processes.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        if !self.is_following.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().await;
+        while self.step().await? {}
+        Ok(())
+    }
+
+    /// Takes in what was committed through this process. Called after each write, before its answer goes out.
+    pub(super) async fn note(&self) {
+        let committed = self.facts.committed();
+        if !self.is_following.load(Ordering::Acquire) || committed <= self.reached.load(Ordering::Acquire) {
+            return;
+        }
+        let reached = tokio::time::timeout(PATIENCE, self.reach(committed)).await;
+        if !matches!(reached, Ok(Ok(()))) {
+            self.owed.fetch_max(committed, Ordering::AcqRel);
+        }
+    }
+
+    async fn reach(&self, position: i64) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        // Who had the turn before may have taken this in as well.
+        while self.reached.load(Ordering::Acquire) < position {
+            if !self.step().await? {
+                return Err(StoreError::Unavailable("the log does not show what was committed".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in the next changes; says whether there were any. Only for who has the turn.
+    async fn step(&self) -> Result<bool, StoreError> {
+        if !self.is_following.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        let changes = match self.next_changes(self.reached.load(Ordering::Acquire)).await {
+            Ok(Step::Took(changes)) => changes,
+            Ok(Step::Nothing) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let taken = self.take_in(&changes);
+        match taken {
+            Ok(gone) if !gone.is_empty() => {
+                self.forgetting.read().iter().for_each(|listener| listener.forget(&gone));
+                Ok(true)
+            }
+            Ok(_) => Ok(true),
+            Err(Unfit::Everything) => {
+                self.fill_in_turn().await?;
+                Ok(true)
+            }
+            Err(unfit) => {
+                self.stop_following();
+                Err(unfit.into())
+            }
+        }
+    }
+
+    /// Applies changes; answers which activities went.
+    fn take_in(&self, changes: &[Change]) -> Result<Vec<feed_me_domain::ActivityId>, Unfit> {
+        let mut state = self.state.write();
+        let Some(state) = &mut *state else { return Err(Unfit::Everything) };
+        changes.iter().try_for_each(|change| state.apply(change))?;
+        let gone = state.take_gone();
+        self.reached.store(state.position, Ordering::Release);
+        Ok(gone)
+    }
+
+    /// What comes after a position. Where the log does not reach back so far any more, the copy is of no use.
+    pub(super) async fn next_changes(&self, after: i64) -> Result<Step, StoreError> {
+        let changes = self.facts.changes(after, STEP).await?;
+        match changes.first() {
+            None => Ok(Step::Nothing),
+            Some(first) if first.position == after + 1 => Ok(Step::Took(changes)),
+            Some(first) => {
+                let resets = changes
+                    .iter()
+                    .any(|change| change.facts.contains(&feed_me_domain::ports::Fact::Everything));
+                if resets {
+                    // A reset clears the log before itself.
+                    return Ok(Step::Took(changes));
+                }
+                self.stop_following();
+                let detail = format!("the log begins at {} and not at {}", first.position, after + 1);
+                Err(StoreError::Failed(detail))
+            }
+        }
+    }
+
+    /// From now on the store answers, until the index is filled anew.
+    fn stop_following(&self) {
+        self.is_following.store(false, Ordering::Release);
+        *self.state.write() = None;
+    }
+}
+
+/// What happens to an index that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IndexEvent {
+    /// It is filled, and answers from now on.
+    Serves,
+    /// It cannot be filled, or cannot follow; told once, until things went well again.
+    Trouble(StoreError),
+}

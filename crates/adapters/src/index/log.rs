@@ -1,0 +1,150 @@
+//! All activities in one order, in chunks: an insertion far below the top moves a chunk, not everything.
+
+use super::records::{Place, Records, Slot};
+
+/// How many slots a chunk has at most.
+const CHUNK: usize = 4096;
+
+/// The total order, ascending; 4 bytes an activity.
+#[derive(Default)]
+pub(super) struct Log {
+    chunks: Vec<Vec<Slot>>,
+    /// When the first of each chunk was published, so that finding a chunk touches no record.
+    firsts: Vec<i64>,
+}
+
+/// Where the walk through the log stands: a chunk and how many of it lie below.
+#[derive(Clone, Copy)]
+struct Point {
+    chunk: usize,
+    below: usize,
+}
+
+impl Log {
+    /// The chunk that a place belongs to: the last one that begins below it, or the first.
+    fn chunk(&self, place: Place, records: &Records) -> usize {
+        let start = self.firsts.partition_point(|time| *time < place.0);
+        let equal = self.firsts[start..].partition_point(|time| *time == place.0);
+        let ties = &self.chunks[start..start + equal];
+        let is_below =
+            |chunk: &Vec<Slot>| chunk.first().is_some_and(|slot| records.get(*slot).place() < place);
+        (start + ties.partition_point(is_below)).saturating_sub(1)
+    }
+
+    fn point(&self, place: Place, records: &Records) -> Point {
+        let chunk = self.chunk(place, records);
+        let below = self
+            .chunks
+            .get(chunk)
+            .map_or(0, |chunk| chunk.partition_point(|slot| records.get(*slot).place() < place));
+        Point { chunk, below }
+    }
+
+    /// Puts a slot at its place.
+    pub(super) fn insert(&mut self, place: Place, slot: Slot, records: &Records) {
+        let Point { chunk, below } = self.point(place, records);
+        let is_last = chunk + 1 == self.chunks.len();
+        let Some(slots) = self.chunks.get_mut(chunk) else {
+            return self.begin_chunk(place.0, slot);
+        };
+        if slots.len() < CHUNK {
+            slots.insert(below, slot);
+            if below == 0 {
+                self.firsts[chunk] = place.0;
+            }
+        } else if below == CHUNK && is_last {
+            self.begin_chunk(place.0, slot);
+        } else {
+            let mut upper = Vec::with_capacity(CHUNK);
+            upper.extend_from_slice(&slots[CHUNK / 2..]);
+            slots.truncate(CHUNK / 2);
+            let first = records.get(upper[0]).published;
+            self.chunks.insert(chunk + 1, upper);
+            self.firsts.insert(chunk + 1, first);
+            self.insert(place, slot, records);
+        }
+    }
+
+    /// Adds what lies above all that is there.
+    pub(super) fn push(&mut self, time: i64, slot: Slot) {
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK => last.push(slot),
+            _ => self.begin_chunk(time, slot),
+        }
+    }
+
+    fn begin_chunk(&mut self, time: i64, slot: Slot) {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        chunk.push(slot);
+        self.chunks.push(chunk);
+        self.firsts.push(time);
+    }
+
+    /// Takes the slot at a place out, whose record is still there.
+    pub(super) fn remove(&mut self, place: Place, records: &Records) {
+        let Point { chunk, below } = self.point(place, records);
+        let (chunk, below) = match self.chunks.get(chunk) {
+            // It is the first of the chunk that follows.
+            Some(slots) if slots.len() == below => (chunk + 1, 0),
+            _ => (chunk, below),
+        };
+        let Some(slots) = self.chunks.get_mut(chunk) else { return };
+        if slots.get(below).is_none_or(|slot| records.get(*slot).place() != place) {
+            return;
+        }
+        slots.remove(below);
+        match slots.first() {
+            None => {
+                self.chunks.remove(chunk);
+                self.firsts.remove(chunk);
+            }
+            Some(first) if below == 0 => self.firsts[chunk] = records.get(*first).published,
+            Some(_) => {}
+        }
+    }
+
+    /// Everything below a place, the greatest first.
+    pub(super) fn down_from<'a>(
+        &'a self,
+        place: Place,
+        records: &'a Records,
+    ) -> impl Iterator<Item = Slot> + 'a {
+        let Point { chunk, below } = self.point(place, records);
+        let here = self.chunks.get(chunk).map_or(&[][..], |slots| &slots[..below]);
+        let rest = self.chunks[..chunk.min(self.chunks.len())].iter().rev();
+        here.iter().rev().chain(rest.flat_map(|slots| slots.iter().rev())).copied()
+    }
+
+    /// Everything from a place up, the least first.
+    pub(super) fn up_from<'a>(
+        &'a self,
+        place: Place,
+        records: &'a Records,
+    ) -> impl Iterator<Item = Slot> + 'a {
+        let Point { chunk, below } = self.point(place, records);
+        let here = self.chunks.get(chunk).map_or(&[][..], |slots| &slots[below..]);
+        let rest = self.chunks[(chunk + 1).min(self.chunks.len())..].iter();
+        here.iter().chain(rest.flat_map(|slots| slots.iter())).copied()
+    }
+
+    /// Takes out at least so many of the oldest, whole chunks of them.
+    pub(super) fn drop_oldest(&mut self, count: usize) -> Vec<Slot> {
+        let mut gone = Vec::with_capacity(count + CHUNK);
+        let mut chunks = 0;
+        for chunk in &self.chunks {
+            if count <= gone.len() {
+                break;
+            }
+            gone.extend_from_slice(chunk);
+            chunks += 1;
+        }
+        self.chunks.drain(..chunks);
+        self.firsts.drain(..chunks);
+        gone
+    }
+
+    /// The oldest of all.
+    pub(super) fn oldest(&self) -> Option<Slot> {
+        self.chunks.first()?.first().copied()
+    }
+}
