@@ -45,7 +45,10 @@ use feed_me_domain::{
 };
 use parking_lot::RwLock;
 
-pub use self::comparing::{Compared, Difference, Sample};
+pub use self::{
+    comparing::{Compared, Difference, Sample},
+    following::IndexEvent,
+};
 use self::{page::Read, state::State};
 
 /// How the index is kept.

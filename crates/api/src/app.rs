@@ -1,5 +1,7 @@
 //! The composition root: builds everything that the settings ask for. Nothing else in this crate names an adapter.
 
+mod index;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -13,10 +15,12 @@ use feed_me_adapters::{
 };
 use feed_me_domain::{
     CursorCodec, StoreError,
-    ports::{Clock, IdGenerator, Stores},
+    ports::{Clock, FeedFacts, IdGenerator, Stores},
 };
 
+pub use self::index::{Index, Report};
 use crate::{
+    bodies::Bodies,
     services::Services,
     settings::{DatabaseSettings, FeedEngine, FeedSettings, Settings, redacted_url},
 };
@@ -32,6 +36,8 @@ pub struct App {
     pub stores: Stores,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The feeds in memory, where the settings ask for that and somebody is served.
+    pub index: Option<Index>,
 }
 
 /// Why a database cannot be used.
@@ -70,14 +76,35 @@ pub enum OpenFailure {
 }
 
 impl App {
-    /// Builds the whole object graph on `database`, whose schema has to be current.
+    /// Builds the object graph of a command that works on `database`, whose schema has to be current.
     pub async fn build(settings: &Settings, database: &Database) -> Result<Self, OpenFailure> {
-        // The only engine there is reads feeds where everything else is.
-        let FeedEngine::Sql = settings.feed.engine;
-        let stores = database.stores();
+        Self::wire(settings, database, database.stores(), None).await
+    }
+
+    /// Builds the whole object graph of a server.
+    pub async fn serving(settings: &Settings, database: &Database) -> Result<Self, OpenFailure> {
+        match settings.feed.engine {
+            FeedEngine::Sql => Self::build(settings, database).await,
+            FeedEngine::Index => {
+                let (index, stores) = Index::over(database, &settings.feed);
+                Self::wire(settings, database, stores, Some(index)).await
+            }
+        }
+    }
+
+    async fn wire(
+        settings: &Settings,
+        database: &Database,
+        stores: Stores,
+        index: Option<Index>,
+    ) -> Result<Self, OpenFailure> {
         let cursors = CursorCodec::new(&cursor_key(&settings.feed, &stores, database).await?);
-        let services = Services::new(&stores, &database.clock, &cursors);
-        Ok(Self { services, stores, clock: database.clock.clone() })
+        let bodies = Arc::new(Bodies::new(settings.feed.body_memory));
+        if let Some(index) = &index {
+            index.tell(bodies.clone());
+        }
+        let services = Services::new(&stores, &database.clock, &cursors, bodies);
+        Ok(Self { services, stores, clock: database.clock.clone(), index })
     }
 }
 
@@ -199,6 +226,13 @@ impl Database {
         match &self.store {
             Store::Sqlite(store) => Stores::of(store.clone()),
             Store::Postgres(store) => Stores::of(store.clone()),
+        }
+    }
+
+    fn facts(&self) -> Arc<dyn FeedFacts> {
+        match &self.store {
+            Store::Sqlite(store) => store.clone(),
+            Store::Postgres(store) => store.clone(),
         }
     }
 

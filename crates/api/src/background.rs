@@ -1,6 +1,6 @@
-//! What a server does beside answering: it forgets what is old.
+//! What a server does beside answering: it forgets what is old, and looks whether its index is right.
 
-use std::{future::Future, time::Duration};
+use std::{cell::Cell, future::Future, time::Duration};
 
 use feed_me_domain::{
     StoreError, Timestamp,
@@ -14,6 +14,8 @@ use crate::app::App;
 const KEYS_KEPT_HOURS: u64 = 24;
 /// Between two rounds.
 const ROUND_EVERY: Duration = Duration::from_mins(1);
+/// Between two comparisons of a few users' feeds with the database.
+const CHECK_EVERY: Duration = Duration::from_secs(20);
 /// The most rows that one write takes away, so that requests do not wait long for their turn.
 const STEP_ROWS: usize = 500;
 /// Between two steps of a round.
@@ -25,7 +27,8 @@ pub struct Background {
 }
 
 impl Background {
-    /// Begins to forget stored answers older than a day, and events older than `retention_hours`.
+    /// Begins to forget stored answers older than a day, and events older than `retention_hours`; and to compare the index
+    /// with the database.
     pub fn start(app: &App, retention_hours: u64) -> Self {
         let (stores, clock) = (app.stores.clone(), app.clock.clone());
         let keys = forever(ROUND_EVERY, "stored answers are not cleared away", move || {
@@ -37,7 +40,16 @@ impl Background {
             let (stores, before) = (stores.clone(), hours_ago(&*clock, retention_hours));
             async move { trim(&stores, before).await }
         });
-        Self { tasks: vec![tokio::task::spawn_local(keys), tokio::task::spawn_local(events)] }
+        let mut tasks = vec![tokio::task::spawn_local(keys), tokio::task::spawn_local(events)];
+        if let Some(index) = app.index.clone() {
+            let round = Cell::new(0);
+            let checks = forever(CHECK_EVERY, "the index is not compared with the database", move || {
+                let (index, number) = (index.clone(), round.replace(round.get() + 1));
+                async move { index.spot_check(number).await.map(drop) }
+            });
+            tasks.push(tokio::task::spawn_local(checks));
+        }
+        Self { tasks }
     }
 }
 

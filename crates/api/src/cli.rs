@@ -60,6 +60,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Write everything into files that import reads
     Export(ExportArgs),
+    /// Compare the feeds in memory with those that the database answers
+    Verify(VerifyArgs),
     /// Check the settings
     VerifyConfig(VerifyConfigArgs),
     /// Print the OpenAPI document
@@ -138,6 +140,17 @@ pub struct ExportArgs {
     /// Compress by gzip
     #[arg(long)]
     pub gzip: bool,
+}
+
+/// `feed-me verify`
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Fills an index as a server does and compares pages of every feed of every user, or of a sample of them, with what the \
+database answers. A server may run meanwhile. The exit code is 1 where the two differ; the differences are printed.")]
+pub struct VerifyArgs {
+    /// Compare the feeds of so many users, spread over all
+    #[arg(long, value_name = "USERS")]
+    pub sample: Option<usize>,
 }
 
 /// `feed-me verify-config`

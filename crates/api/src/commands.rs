@@ -3,6 +3,7 @@
 mod migrate;
 mod serve;
 mod transfer;
+mod verify;
 mod verify_config;
 
 use std::{
@@ -45,6 +46,9 @@ pub enum Failure {
     /// The export failed.
     #[error("export: {0}")]
     Export(#[from] ExportFailure),
+    /// The index and the database differ.
+    #[error("the index and the database differ")]
+    Differs,
     /// Standard output takes no more.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
@@ -63,6 +67,7 @@ pub async fn run(cli: Cli, environment: Vec<(OsString, OsString)>) -> Result<(),
         Command::Migrate(args) => migrate::migrate(args, load()?.settings).await,
         Command::Import(args) => transfer::import(args, load()?.settings).await,
         Command::Export(args) => transfer::export(args, load()?.settings).await,
+        Command::Verify(args) => verify::verify(args, load()?.settings).await,
         Command::VerifyConfig(args) => verify_config::verify_config(args, &load()?),
         Command::Openapi => say(openapi::openapi().to_pretty_json().map_err(io::Error::from)?),
     }

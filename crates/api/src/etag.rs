@@ -3,6 +3,9 @@
 use actix_web::http::header::{HeaderMap, HeaderName};
 use feed_me_domain::{ActivityTag, Precondition};
 use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_128;
+
+use crate::bodies::Told;
 
 /// The tag of a state of an activity.
 pub fn of_activity(tag: ActivityTag) -> String {
@@ -14,12 +17,34 @@ pub fn of_body(body: &str) -> String {
     quoted(&Sha256::digest(body)[..16])
 }
 
+/// The tag of a page: follows from the ids, versions and names on it and from where it leads. XXH3 with 128 bits, by the
+/// definition of its version 0.8, so that a tag outlives a restart; SHA-256 over the whole body would cost more than
+/// writing the page does.
+pub fn of_page(told: &[Told], next: Option<&str>, previous: &str) -> String {
+    // Texts end with a byte that none of them has, so no two pages look alike.
+    let mut said = Vec::with_capacity(told.len() * 48 + 256);
+    for item in told {
+        let (id, version, actor, target) = item.state();
+        said.extend_from_slice(id.as_uuid().as_bytes());
+        said.extend_from_slice(&version.to_be_bytes());
+        said.extend_from_slice(actor.as_str().as_bytes());
+        said.push(0xFF);
+        said.extend_from_slice(target.map_or("", |target| target.as_str()).as_bytes());
+        said.push(0xFF);
+    }
+    said.extend_from_slice(next.unwrap_or_default().as_bytes());
+    said.push(0xFF);
+    said.extend_from_slice(previous.as_bytes());
+    quoted(&XxHash3_128::oneshot(&said).to_be_bytes())
+}
+
 fn quoted(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut tag = String::with_capacity(2 * bytes.len() + 2);
     tag.push('"');
     for &byte in bytes {
         for digit in [byte >> 4, byte & 0x0F] {
-            tag.extend(char::from_digit(digit.into(), 16));
+            tag.push(char::from(DIGITS[usize::from(digit)]));
         }
     }
     tag.push('"');

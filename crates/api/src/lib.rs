@@ -10,6 +10,7 @@
 pub mod accept;
 pub mod app;
 pub mod background;
+pub mod bodies;
 pub mod body;
 pub mod classic;
 pub mod cli;

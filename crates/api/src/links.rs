@@ -1,6 +1,9 @@
 //! Absolute URLs: from the setting, else from the request, and from a proxy's word only where the proxy is trusted.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 use actix_web::{
     HttpRequest,
@@ -137,18 +140,12 @@ fn as_number(address: IpAddr) -> u128 {
 }
 
 /// The path as the client wrote it, fit for a URL in a header.
-pub fn path_of(request: &HttpRequest) -> String {
-    request
-        .uri()
-        .path()
-        .chars()
-        .map(|c| match c {
-            '"' => "%22".to_owned(),
-            '{' => "%7B".to_owned(),
-            '}' => "%7D".to_owned(),
-            c => c.to_string(),
-        })
-        .collect()
+pub fn path_of(request: &HttpRequest) -> Cow<'_, str> {
+    let path = request.uri().path();
+    if !path.contains(['"', '{', '}']) {
+        return Cow::Borrowed(path);
+    }
+    Cow::Owned(path.replace('"', "%22").replace('{', "%7B").replace('}', "%7D"))
 }
 
 #[cfg(test)]

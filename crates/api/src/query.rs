@@ -72,10 +72,14 @@ impl Query {
     pub fn with(&self, name: &str, value: &str) -> String {
         let kept = self.0.iter().filter(|(given, _)| given != name);
         let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
-        let pairs = kept.chain([(name, value)]);
-        let written = pairs
-            .map(|(name, value)| format!("{}={}", crate::names::encoded(name), crate::names::encoded(value)));
-        written.collect::<Vec<_>>().join("&")
+        let mut written = String::with_capacity(value.len() + 32);
+        for (name, value) in kept.chain([(name, value)]) {
+            if !written.is_empty() {
+                written.push('&');
+            }
+            written.extend([&crate::names::encoded(name), "=", &crate::names::encoded(value)]);
+        }
+        written
     }
 }
 

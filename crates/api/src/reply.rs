@@ -10,7 +10,7 @@ use actix_web::{
 use feed_me_domain::{Cursor, StoredAnswer, services::Page};
 use serde::Serialize;
 
-use crate::{etag, links::path_of, problem::Failure, query::Query, shared::Shared};
+use crate::{bodies::Told, etag, links::path_of, problem::Failure, query::Query, shared::Shared};
 
 /// What a handler returns.
 pub type Answer = Result<Reply, Failure>;
@@ -53,6 +53,11 @@ impl Reply {
 
     fn text(status: StatusCode, body: String) -> Self {
         Self { status, body: Some(body), keep: Keep::Revalidated(None), headers: Vec::new() }
+    }
+
+    /// JSON that is written already, with 200, as the classic routes answer it.
+    pub fn classic_text(body: String) -> Self {
+        Self::text(StatusCode::OK, body).unsaid()
     }
 
     /// JSON with 200 as the classic routes answer it.
@@ -114,6 +119,50 @@ pub fn written(view: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(view).map_err(|error| Failure::internal(format!("an answer is no JSON: {error}")))
 }
 
+/// A page of a feed, with the same neighbours in its body and in its `Link` header.
+pub fn feed<T>(
+    shared: &Shared,
+    request: &HttpRequest,
+    query: &Query,
+    page: &Page<T>,
+    told: &[Told],
+) -> Reply {
+    let (next, previous) = (page.next.as_ref().map(Cursor::as_str), page.previous.as_str());
+    let size: usize = told.iter().map(Told::size).sum();
+    let mut body = String::with_capacity(size + 2 * previous.len() + 80);
+    body.push_str("{\"items\":[");
+    for (index, item) in told.iter().enumerate() {
+        if 0 < index {
+            body.push(',');
+        }
+        item.write(&mut body);
+    }
+    // Cursors have no character that JSON escapes.
+    body.push_str("],\"next_cursor\":");
+    match next {
+        Some(next) => body.extend(["\"", next, "\""]),
+        None => body.push_str("null"),
+    }
+    body.extend([",\"previous_cursor\":\"", previous, "\"}"]);
+    let tag = etag::of_page(told, next, previous);
+    let reply = Reply { keep: Keep::Revalidated(Some(tag)), ..Reply::text(StatusCode::OK, body) };
+    reply.header(header::LINK, links(shared, request, query, page))
+}
+
+/// Where a page leads, as a `Link` header has it (RFC 8288).
+fn links<T>(shared: &Shared, request: &HttpRequest, query: &Query, page: &Page<T>) -> String {
+    let here = format!("{}{}", shared.origin(request), path_of(request));
+    let mut links = String::with_capacity(2 * (here.len() + 160));
+    let next = page.next.iter().map(|cursor| (cursor, "next"));
+    for (cursor, relation) in next.chain([(&page.previous, "prev")]) {
+        if !links.is_empty() {
+            links.push_str(", ");
+        }
+        links.extend(["<", &here, "?", &query.with("cursor", cursor.as_str()), ">; rel=\"", relation, "\""]);
+    }
+    links
+}
+
 /// A page of `items`, with the same neighbours in its body and in its `Link` header.
 pub fn page<T, V: Serialize>(
     shared: &Shared,
@@ -128,18 +177,12 @@ pub fn page<T, V: Serialize>(
         next_cursor: Option<&'a str>,
         previous_cursor: &'a str,
     }
-    let here = format!("{}{}", shared.origin(request), path_of(request));
-    let link = |cursor: &Cursor, relation: &str| {
-        format!("<{here}?{}>; rel=\"{relation}\"", query.with("cursor", cursor.as_str()))
-    };
-    let mut links: Vec<String> = page.next.iter().map(|cursor| link(cursor, "next")).collect();
-    links.push(link(&page.previous, "prev"));
     let body = PageView {
         items,
         next_cursor: page.next.as_ref().map(Cursor::as_str),
         previous_cursor: page.previous.as_str(),
     };
-    Ok(Reply::ok(&body)?.header(header::LINK, links.join(", ")))
+    Ok(Reply::ok(&body)?.header(header::LINK, links(shared, request, query, page)))
 }
 
 impl Responder for Reply {

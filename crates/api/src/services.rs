@@ -11,6 +11,8 @@ use feed_me_domain::{
     },
 };
 
+use crate::bodies::Bodies;
+
 /// Every service, wired to one set of stores. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
@@ -24,6 +26,8 @@ pub struct Services {
     pub relations: Arc<RelationService>,
     /// Feeds.
     pub feeds: Arc<FeedService>,
+    /// The bodies of activities.
+    pub bodies: Arc<Bodies>,
     /// The log of all changes.
     pub events: Arc<EventService>,
     /// The routes for development, and readiness.
@@ -36,8 +40,9 @@ pub struct Services {
 
 impl Services {
     /// Wires the services to `stores`.
-    pub fn new(stores: &Stores, clock: &Arc<dyn Clock>, cursors: &CursorCodec) -> Self {
+    pub fn new(stores: &Stores, clock: &Arc<dyn Clock>, cursors: &CursorCodec, bodies: Arc<Bodies>) -> Self {
         Self {
+            bodies,
             users: Arc::new(UserService::new(stores.users.clone(), cursors.clone())),
             activities: Arc::new(ActivityService::new(
                 stores.activities.clone(),

@@ -82,11 +82,17 @@ pub struct FeedSettings {
     pub cursor_key: Option<String>,
     /// What answers feeds.
     pub engine: FeedEngine,
+    /// The bytes that the index may take.
+    pub index_memory: u64,
+    /// The bytes that kept bodies may take.
+    pub body_memory: u64,
 }
 
 /// What answers feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedEngine {
+    /// Memory, over the database.
+    Index,
     /// The database itself.
     Sql,
 }

@@ -127,19 +127,22 @@ impl Log {
         here.iter().chain(rest.flat_map(|slots| slots.iter())).copied()
     }
 
-    /// Takes out at least so many of the oldest, whole chunks of them.
-    pub(super) fn drop_oldest(&mut self, count: usize) -> Vec<Slot> {
-        let mut gone = Vec::with_capacity(count + CHUNK);
-        let mut chunks = 0;
-        for chunk in &self.chunks {
-            if count <= gone.len() {
+    /// Takes out so many of the oldest, or all there are.
+    pub(super) fn drop_oldest(&mut self, count: usize, records: &Records) -> Vec<Slot> {
+        let mut gone = Vec::with_capacity(count);
+        let mut whole = 0;
+        for (index, chunk) in self.chunks.iter_mut().enumerate() {
+            let left = count - gone.len();
+            if left < chunk.len() {
+                gone.extend(chunk.drain(..left));
+                self.firsts[index] = records.get(chunk[0]).published;
                 break;
             }
             gone.extend_from_slice(chunk);
-            chunks += 1;
+            whole += 1;
         }
-        self.chunks.drain(..chunks);
-        self.firsts.drain(..chunks);
+        self.chunks.drain(..whole);
+        self.firsts.drain(..whole);
         gone
     }
 

@@ -321,7 +321,9 @@ impl State {
 
     /// Makes room: the oldest go, a part of all at once.
     fn raise_floor(&mut self) {
-        let gone = self.log.drop_oldest((self.records.len() / EVICTED_PART).max(1));
+        let over = self.bytes().saturating_sub(self.budget) / ACTIVITY_BYTES + 1;
+        let count = over.max(self.records.len() / EVICTED_PART);
+        let gone = self.log.drop_oldest(count, &self.records);
         let mut authors: HashMap<u32, usize> = HashMap::new();
         let mut targets: HashMap<u32, usize> = HashMap::new();
         for slot in &gone {
@@ -379,6 +381,9 @@ impl State {
         }
         self.heads = self.authors.iter().map(|timeline| timeline.newest().unwrap_or(NO_HEAD)).collect();
         self.readers.iter_mut().for_each(Reader::shrink);
+        if self.is_full() {
+            self.raise_floor();
+        }
     }
 
     /// Puts a record in that [`order`](Self::order) will find.
@@ -388,6 +393,12 @@ impl State {
         let record = Record::new(place_of(fact.position), key(fact.actor)?, target, verb, fact.version);
         self.records.insert(record).ok_or(Unfit::TooLarge)?;
         Ok(())
+    }
+
+    /// Loses every follow, so that a test sees that this is found.
+    #[cfg(test)]
+    pub(super) fn mangle(&mut self) {
+        self.readers.clear();
     }
 
     /// Everybody who has anything to do with feeds, for comparing.

@@ -2,14 +2,14 @@
 
 use actix_web::HttpRequest;
 use feed_me_domain::{
-    FeedKind, FollowRequest, StoredAnswer, UnfollowRequest, Username,
-    services::{NumberedPage, Standing},
+    FeedKind, FollowRequest, Shape, StoredAnswer, UnfollowRequest, Username,
+    services::{FeedRequest, Standing},
 };
-use serde::Serialize;
 use serde_json::json;
 
-use super::views::{ClassicActivityView, ClassicFollowView};
+use super::views::ClassicFollowView;
 use crate::{
+    bodies::Told,
     body::{Any, Body},
     keyed,
     links::path_of,
@@ -26,59 +26,63 @@ const PAGE_MAX: u64 = 2_147_483_647;
 
 /// Read what a user posted.
 pub async fn own(app: Classic, request: HttpRequest, path: PathNames, query: Query) -> Answer {
-    let (page, around) = numbered(&app, &request, &path, &query, FeedKind::Own).await?;
-    let my_feed = views(&page);
-    Reply::classic(&OwnFeedView { my_feed, around })
+    numbered(&app, &request, &path, &query, (FeedKind::Own, "my_feed")).await
 }
 
 /// Read what those posted whom a user follows.
 pub async fn friends(app: Classic, request: HttpRequest, path: PathNames, query: Query) -> Answer {
-    let (page, around) = numbered(&app, &request, &path, &query, FeedKind::Friends).await?;
-    let friends_feed = views(&page);
-    Reply::classic(&FriendsFeedView { friends_feed, around })
+    numbered(&app, &request, &path, &query, (FeedKind::Friends, "friends_feed")).await
 }
 
-#[derive(Serialize)]
-struct OwnFeedView<'a> {
-    my_feed: Vec<ClassicActivityView<'a>>,
-    #[serde(flatten)]
-    around: Around,
-}
-
-#[derive(Serialize)]
-struct FriendsFeedView<'a> {
-    friends_feed: Vec<ClassicActivityView<'a>>,
-    #[serde(flatten)]
-    around: Around,
-}
-
-/// The neighbours of a page, where there are any.
-#[derive(Serialize)]
-struct Around {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous_url: Option<String>,
-}
-
-fn views(page: &NumberedPage) -> Vec<ClassicActivityView<'_>> {
-    page.activities.iter().map(ClassicActivityView::from).collect()
-}
+/// How often a page is read again of which an activity went while its body was fetched.
+const TRIES: usize = 3;
 
 async fn numbered(
     app: &Classic,
     request: &HttpRequest,
     path: &PathNames,
     query: &Query,
-    kind: FeedKind,
-) -> Result<(NumberedPage, Around), Failure> {
+    (kind, member): (FeedKind, &str),
+) -> Answer {
     let owner = path.user("username")?;
     let number = page_number(query)?;
-    let page = app.services.feeds.numbered_page(kind, &owner, number, app.page_size).await?;
-    let url = |number| format!("{}{}?page={number}", app.origin(request), path_of(request));
-    let next_url = (page.has_next && number < PAGE_MAX).then(|| url(number + 1));
-    let previous_url = (1 < number).then(|| url(number - 1));
-    Ok((page, Around { next_url, previous_url }))
+    let mut wanted = FeedRequest { shape: Shape::Entry, ..FeedRequest::of(kind, owner) };
+    for attempt in 1.. {
+        if attempt == TRIES {
+            // Whole activities come with their bodies.
+            wanted.shape = Shape::Whole;
+        }
+        let page = app.services.feeds.numbered_page(&wanted, number, app.page_size).await?;
+        if let Some(told) = app.services.bodies.complete(page.items, &app.services.activities).await? {
+            let url = |number| format!("{}{}?page={number}", app.origin(request), path_of(request));
+            let next_url = (page.has_next && number < PAGE_MAX).then(|| url(number + 1));
+            let previous_url = (1 < number).then(|| url(number - 1));
+            let around = [("next_url", next_url), ("previous_url", previous_url)];
+            return Ok(Reply::classic_text(page_text(member, &told, around)?));
+        }
+    }
+    Err(Failure::internal("a page could not be completed".to_owned()))
+}
+
+/// A page, and its neighbours where there are any.
+fn page_text(member: &str, told: &[Told], around: [(&str, Option<String>); 2]) -> Result<String, Failure> {
+    let size: usize = told.iter().map(Told::size).sum();
+    let mut text = String::with_capacity(size + 200);
+    text.extend(["{\"", member, "\":["]);
+    for (index, item) in told.iter().enumerate() {
+        if 0 < index {
+            text.push(',');
+        }
+        item.write_classic(&mut text);
+    }
+    text.push(']');
+    for (member, url) in around {
+        if let Some(url) = url {
+            text.extend([",\"", member, "\":", &written(&url)?]);
+        }
+    }
+    text.push('}');
+    Ok(text)
 }
 
 fn page_number(query: &Query) -> Result<u64, Failure> {

@@ -5,7 +5,7 @@ use std::{
 
 use super::Failure;
 use crate::{
-    app::{App, Database, IfMissing},
+    app::{App, Database, IfMissing, Index},
     background::Background,
     server,
     settings::Settings,
@@ -19,10 +19,11 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     if !run.is_empty() {
         tracing::info!(migrations = run.join(", "), "the schema was brought up to date");
     }
-    let app = App::build(&settings, &database).await?;
+    let app = App::serving(&settings, &database).await?;
     // Only now: whoever can connect is answered.
     let listen = settings.server.listen;
     let listener = TcpListener::bind(listen).map_err(|source| Failure::Listen { listen, source })?;
+    let _keeper = app.index.as_ref().map(Index::keep).transpose().map_err(Failure::Serve)?;
     let _background = Background::start(&app, settings.events.retention_hours);
     server::serve(app.services.clone(), &settings, listener, announce).await.map_err(Failure::Serve)
 }

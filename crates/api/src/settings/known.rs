@@ -42,6 +42,8 @@ pub(super) const KNOWN: &[Known] = &[
     plain("feed.page_size"),
     Known { name: "feed.cursor_key", shown: ShownAs::Secret },
     plain("feed.engine"),
+    plain("feed.index_memory"),
+    plain("feed.body_memory"),
     plain("events.retention_hours"),
     plain("limits.enabled"),
     plain("auth.mode"),

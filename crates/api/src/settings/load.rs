@@ -191,12 +191,36 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
 fn feed(reader: &mut Reader) -> Option<FeedSettings> {
     let page_size = reader.number("feed.page_size", &(1..=1000));
     let cursor_key = reader.optional("feed.cursor_key", "a text, or nothing", |text| Some(text.to_owned()));
-    let engine = reader.one(
-        "feed.engine",
-        "sql (index, which answers from memory, is not available in this version)",
-        |text| (text == "sql").then_some(FeedEngine::Sql),
-    );
-    Some(FeedSettings { page_size: page_size?, cursor_key: cursor_key.ok()?, engine: engine? })
+    let engine = reader.one("feed.engine", "index or sql", |text| match text {
+        "index" => Some(FeedEngine::Index),
+        "sql" => Some(FeedEngine::Sql),
+        _ => None,
+    });
+    let index_memory = reader.one("feed.index_memory", MEMORY, memory);
+    let body_memory = reader.one("feed.body_memory", MEMORY, memory);
+    Some(FeedSettings {
+        page_size: page_size?,
+        cursor_key: cursor_key.ok()?,
+        engine: engine?,
+        index_memory: index_memory?,
+        body_memory: body_memory?,
+    })
+}
+
+const MEMORY: &str = "a number of bytes, or of KiB, MiB or GiB, such as 512 MiB";
+
+fn memory(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    // What no machine has is a slip of the hand.
+    number.parse::<u64>().ok()?.checked_mul(factor).filter(|bytes| *bytes <= 1 << 46)
 }
 
 fn log(reader: &mut Reader) -> Option<LogSettings> {

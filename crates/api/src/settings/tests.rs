@@ -38,7 +38,8 @@ fn without_a_word_it_is_the_development_profile_with_the_contract_s_defaults() {
     assert_eq!(settings.database.url, "sqlite://data/feed-me.db");
     assert_eq!((settings.database.pool_size, settings.database.acquire_timeout_ms), (8, 2000));
     assert_eq!((settings.feed.page_size, settings.feed.cursor_key), (20, None));
-    assert_eq!(settings.feed.engine, FeedEngine::Sql);
+    assert_eq!(settings.feed.engine, FeedEngine::Index);
+    assert_eq!((settings.feed.index_memory, settings.feed.body_memory), (1 << 30, 256 << 20));
     assert_eq!(settings.events.retention_hours, 168);
     assert_eq!((settings.auth.mode, settings.auth.allow_open), (AuthMode::Off, false));
     assert_eq!(settings.log.format, LogFormat::Pretty);
@@ -170,8 +171,9 @@ fn a_wrong_value_is_told_with_what_is_expected() {
         ("FEEDME__DATABASE__POOL_SIZE", "0", "from 1 to 1000"),
         ("FEEDME__DATABASE__POOL_SIZE", "8.5", "a whole number"),
         ("FEEDME__FEED__PAGE_SIZE", "-1", "from 1 to 1000"),
-        ("FEEDME__FEED__ENGINE", "index", "is not available in this version"),
-        ("FEEDME__FEED__ENGINE", "magic", "sql"),
+        ("FEEDME__FEED__ENGINE", "redis", "expected index or sql"),
+        ("FEEDME__FEED__INDEX_MEMORY", "1 GB", "a number of bytes"),
+        ("FEEDME__FEED__BODY_MEMORY", "-1", "a number of bytes"),
         ("FEEDME__EVENTS__RETENTION_HOURS", "0", "from 1 to 87600"),
         ("FEEDME__DEV_ENDPOINTS", "maybe", "true or false"),
         ("FEEDME__LOG__FORMAT", "xml", "pretty or json"),

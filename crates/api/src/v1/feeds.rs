@@ -2,8 +2,8 @@
 
 use actix_web::HttpRequest;
 use feed_me_domain::{
-    ActivityId, FeedFilter, FeedKind, Verb,
-    services::{Explanation, HiddenReason},
+    ActivityId, FeedFilter, FeedKind, Shape, Verb,
+    services::{Explanation, FeedRequest, HiddenReason},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,7 +14,7 @@ use crate::{
     query::{Query, cut},
     reply::{self, Answer, Reply},
     shared::Api,
-    views::{ActivityView, FollowView, WindowView},
+    views::{FollowView, WindowView},
 };
 
 /// Read what a user posted.
@@ -32,11 +32,29 @@ pub async fn mentions(api: Api, request: HttpRequest, path: PathNames, query: Qu
     feed(&api, &request, &path, &query, FeedKind::Mentions).await
 }
 
+/// How often a page is read again of which an activity went while its body was fetched.
+const TRIES: usize = 3;
+
 async fn feed(api: &Api, request: &HttpRequest, path: &PathNames, query: &Query, kind: FeedKind) -> Answer {
-    let owner = path.user("username")?;
-    let page = api.services.feeds.page(kind, &owner, filter(query, kind)?, &query.page()?).await?;
-    let views: Vec<ActivityView<'_>> = page.items.iter().map(ActivityView::from).collect();
-    reply::page(api, request, query, &page, views)
+    let mut wanted = FeedRequest {
+        kind,
+        owner: path.user("username")?,
+        filter: filter(query, kind)?,
+        shape: Shape::Entry,
+    };
+    let asked = query.page()?;
+    for attempt in 1.. {
+        if attempt == TRIES {
+            // Whole activities come with their bodies.
+            wanted.shape = Shape::Whole;
+        }
+        let mut page = api.services.feeds.page(&wanted, &asked).await?;
+        let items = std::mem::take(&mut page.items);
+        if let Some(told) = api.services.bodies.complete(items, &api.services.activities).await? {
+            return Ok(reply::feed(api, request, query, &page, &told));
+        }
+    }
+    Err(Failure::internal("a page could not be completed".to_owned()))
 }
 
 fn filter(query: &Query, kind: FeedKind) -> Result<FeedFilter, Failure> {

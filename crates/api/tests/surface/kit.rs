@@ -13,6 +13,7 @@ use feed_me_adapters::{
     system::{SystemClock, SystemIds},
 };
 use feed_me_api::{
+    bodies::Bodies,
     server,
     services::Services,
     settings::{
@@ -45,7 +46,7 @@ pub(crate) fn services() -> Services {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
     let store = Arc::new(MemoryStore::new(clock.clone(), ids));
-    Services::new(&Stores::of(store), &clock, &CursorCodec::new(b"test"))
+    Services::new(&Stores::of(store), &clock, &CursorCodec::new(b"test"), Arc::new(Bodies::new(1 << 20)))
 }
 
 pub(crate) fn settings() -> Settings {
@@ -68,7 +69,13 @@ pub(crate) fn settings() -> Settings {
             read_only: false,
             max_pages: None,
         },
-        feed: FeedSettings { page_size: 1, cursor_key: None, engine: FeedEngine::Sql },
+        feed: FeedSettings {
+            page_size: 1,
+            cursor_key: None,
+            engine: FeedEngine::Sql,
+            index_memory: 0,
+            body_memory: 0,
+        },
         log: LogSettings { format: LogFormat::Json, filter: "off".to_owned() },
         auth: AuthSettings { mode: AuthMode::Off, allow_open: false },
         events: EventSettings { retention_hours: 1 },
