@@ -35,7 +35,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -58,11 +58,14 @@ pub struct IndexOptions {
     pub memory: usize,
     /// How often changes of other processes are looked for.
     pub look_every: Duration,
+    /// For how long it answers without having seen the end of the log: what another process wrote may be missing, and a
+    /// log that cannot be read tells nothing. After that the store answers.
+    pub stale_after: Duration,
 }
 
 impl Default for IndexOptions {
     fn default() -> Self {
-        Self { memory: 1 << 30, look_every: Duration::from_millis(300) }
+        Self { memory: 1 << 30, look_every: Duration::from_millis(300), stale_after: Duration::from_secs(1) }
     }
 }
 
@@ -82,6 +85,9 @@ pub struct FeedIndex {
     reached: AtomicI64,
     /// A position that answers went out for without having been taken in: until then nothing is read here.
     owed: AtomicI64,
+    started: Instant,
+    /// When a look began that saw the end of the log, in milliseconds after the start.
+    fresh_ms: AtomicU64,
     forgetting: RwLock<Vec<Arc<dyn Forgets>>>,
     counts: Counts,
 }
@@ -130,6 +136,8 @@ impl FeedIndex {
             is_following: AtomicBool::new(false),
             reached: AtomicI64::new(0),
             owed: AtomicI64::new(0),
+            started: Instant::now(),
+            fresh_ms: AtomicU64::new(0),
             forgetting: RwLock::default(),
             counts: Counts::default(),
         });
@@ -165,9 +173,20 @@ impl FeedIndex {
         }
     }
 
-    /// Whether everything that was answered here is in it.
+    /// Whether everything that was answered here is in it, and what others were answered lately.
     fn is_serving(&self) -> bool {
+        let age_ms = self.elapsed_ms().saturating_sub(self.fresh_ms.load(Ordering::Acquire));
         self.owed.load(Ordering::Acquire) <= self.reached.load(Ordering::Acquire)
+            && u128::from(age_ms) < self.options.stale_after.as_millis()
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The end of the log was seen by a look that began then.
+    fn is_fresh_since(&self, elapsed_ms: u64) {
+        self.fresh_ms.fetch_max(elapsed_ms, Ordering::AcqRel);
     }
 
     fn read(&self, query: &FeedQuery) -> Read {

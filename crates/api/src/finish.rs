@@ -51,12 +51,12 @@ fn failure_of(response: &ServiceResponse) -> Option<Failure> {
 /// Writes the failure as the surface of the route tells it, and logs what is our own fault.
 fn rendered(response: ServiceResponse, failure: &Failure) -> ServiceResponse {
     let is_classic = response.request().match_pattern().is_some_and(|route| classic::is_classic(&route));
-    if failure.status().is_server_error() {
-        let cause = failure.cause.as_deref().unwrap_or(&failure.detail);
-        tracing::error!(kind = failure.kind.slug, cause, "a request could not be answered");
-    }
     let id = response.request().extensions().get::<RequestId>().cloned();
     let id = id.map(|id| id.0).unwrap_or_default();
+    if failure.status().is_server_error() {
+        let cause = failure.cause.as_deref().unwrap_or(&failure.detail);
+        tracing::error!(request_id = id, kind = failure.kind.slug, cause, "a request could not be answered");
+    }
     let path = response.request().uri().path().to_owned();
     let (status, content_type, body) = if is_classic {
         let error = failure.to_string();

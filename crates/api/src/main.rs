@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use feed_me_api::{cli::Cli, commands};
+use feed_me_api::{cli::Cli, commands, logging};
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    let done = run(Cli::parse());
+    logging::flush();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // A message tells its causes itself.

@@ -40,12 +40,14 @@ impl FeedIndex {
         self.catch_up_with(&mut state).await?;
         // From here on writes wait for the turn; what was committed before they did is seen by the steps that follow.
         self.is_following.store(true, Ordering::Release);
+        let began = self.elapsed_ms();
         if let Err(error) = self.catch_up_with(&mut state).await {
             self.is_following.store(false, Ordering::Release);
             return Err(error);
         }
         self.reached.store(state.position, Ordering::Release);
         *self.state.write() = Some(state);
+        self.is_fresh_since(began);
         Ok(())
     }
 

@@ -89,12 +89,18 @@ impl FeedIndex {
         if !self.is_following.load(Ordering::Acquire) {
             return Ok(false);
         }
-        let changes = match self.next_changes(self.reached.load(Ordering::Acquire)).await {
-            Ok(Step::Took(changes)) => changes,
-            Ok(Step::Nothing) => return Ok(false),
-            Err(error) => return Err(error),
+        let began = self.elapsed_ms();
+        let changes = match self.next_changes(self.reached.load(Ordering::Acquire)).await? {
+            Step::Took(changes) => changes,
+            Step::Nothing => {
+                self.is_fresh_since(began);
+                return Ok(false);
+            }
         };
         let taken = self.take_in(&changes);
+        if changes.len() < STEP {
+            self.is_fresh_since(began);
+        }
         match taken {
             Ok(gone) if !gone.is_empty() => {
                 self.forgetting.read().iter().for_each(|listener| listener.forget(&gone));

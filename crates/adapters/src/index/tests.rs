@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use feed_me_domain::{
@@ -53,9 +54,12 @@ struct World {
 
 impl World {
     fn new(memory: usize) -> Self {
+        Self::with(IndexOptions { memory, stale_after: Duration::from_secs(3600), ..IndexOptions::default() })
+    }
+
+    fn with(options: IndexOptions) -> Self {
         let store = Arc::new(MemoryStore::new(Arc::<Ticks>::default(), Arc::<Numbers>::default()));
         let elsewhere = Stores::of(store.clone());
-        let options = IndexOptions { memory, ..IndexOptions::default() };
         let (index, here) = FeedIndex::over(&elsewhere, store, options);
         Self { index, here, elsewhere }
     }
@@ -137,6 +141,20 @@ async fn what_another_process_writes_is_taken_in_when_it_is_looked_for() {
     world.index.catch_up().await.unwrap();
     assert_eq!(world.first_page(FeedKind::Friends, &ivan).await, []);
     assert_eq!(world.pages(), (2, 0));
+}
+
+#[tokio::test]
+async fn who_has_not_seen_the_end_of_the_log_for_long_leaves_the_answer_to_the_store() {
+    let stale_after = Duration::from_millis(40);
+    let world = World::with(IndexOptions { stale_after, ..IndexOptions::default() });
+    let eric = user(&world.elsewhere, "eric").await;
+    world.index.fill().await.unwrap();
+    tokio::time::sleep(2 * stale_after).await;
+    let posted = post(&world.elsewhere, &eric).await;
+    assert_eq!(world.first_page(FeedKind::Own, &eric).await, [posted]);
+    assert_eq!(world.pages(), (0, 1));
+    world.index.catch_up().await.unwrap();
+    assert!(world.index.status().is_serving);
 }
 
 #[tokio::test]
