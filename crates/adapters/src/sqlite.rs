@@ -39,10 +39,10 @@ use feed_me_domain::{
 pub use self::lock::{AlreadyServed, ServingLock};
 use self::{
     errors::Trouble,
-    idempotency::{ScopeGuard, ScopesUnderWay},
     pool::Readers,
     writer::{Write, Writer},
 };
+use crate::under_way::{ScopeGuard, ScopesUnderWay};
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub struct SqliteOptions {
     pub readers: u32,
     /// How long to wait for a reader, for room in the queue of writes, or for another process that writes.
     pub acquire_timeout: Duration,
+    /// How many writes share a commit at most; where it is 1, each has its own.
+    pub commit_group_max: usize,
 }
 
 /// What may be done to a file.
@@ -111,7 +113,7 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, OpenError> {
-        let path = std::path::absolute(&options.path).unwrap_or(options.path);
+        let path = std::path::absolute(&options.path).unwrap_or_else(|_| options.path.clone());
         let text = path.to_str().ok_or_else(|| OpenError::Path(path.clone()))?;
         let url = match options.access {
             Access::ReadWrite { .. } => text.to_owned(),
@@ -125,7 +127,7 @@ impl SqliteStore {
         let patience = options.acquire_timeout;
         let unopened = |reason: String| OpenError::Database { path: path.clone(), reason };
         // The writer first: it makes the file and turns the WAL on.
-        let writer = Writer::start(&url, options.access, patience, clock.clone(), ids).map_err(unopened)?;
+        let writer = Writer::start(&url, &options, clock.clone(), ids).map_err(unopened)?;
         let readers = Readers::new(&url, options.readers, patience);
         let under_way = ScopesUnderWay::default();
         Ok(Self { path, access: options.access, readers, writer, under_way, clock })

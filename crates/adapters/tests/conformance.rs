@@ -29,6 +29,7 @@ async fn in_sqlite(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
         access: Access::ReadWrite { pages_max: None },
         readers: 4,
         acquire_timeout: Duration::from_secs(30),
+        commit_group_max: 256,
     };
     let opened = SqliteStore::open(options, clock, ids);
     let store = opened.unwrap_or_else(|error| panic!("{error}"));
@@ -41,8 +42,12 @@ conformance_suite!(sqlite, in_sqlite);
 async fn in_postgres(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
     let database = fresh_postgres::FreshDatabase::new();
     let opened = migrations::run_pending(&database.url).and_then(|_| {
-        let options =
-            PgOptions { url: database.url.clone(), pool_size: 4, acquire_timeout: Duration::from_secs(30) };
+        let options = PgOptions {
+            url: database.url.clone(),
+            pool_size: 4,
+            acquire_timeout: Duration::from_secs(30),
+            commit_group_max: 256,
+        };
         PgStore::connect(options, clock, ids)
     });
     let store = opened.unwrap_or_else(|error| panic!("{error}"));

@@ -18,12 +18,11 @@ use feed_me_domain::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, errors::Trouble, events, idempotency::ScopeGuard};
+use super::{Access, SqliteOptions, errors::Trouble, events};
+use crate::under_way::ScopeGuard;
 
 /// How many writes wait before the next has to wait outside.
 const QUEUE_MAX: usize = 1024;
-/// How many writes share a commit at most: what a write waits for others stays bounded.
-const GROUP_MAX: usize = 256;
 
 /// What a write works with.
 pub(super) struct Write<'a> {
@@ -51,11 +50,11 @@ impl Writer {
     /// Opens the connection and starts the thread.
     pub(super) fn start(
         url: &str,
-        access: Access,
-        patience: Duration,
+        options: &SqliteOptions,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, String> {
+        let (patience, group_max) = (options.acquire_timeout, options.commit_group_max);
         let mut conn = SqliteConnection::establish(url).map_err(|error| error.to_string())?;
         // FULL: what was answered survives a loss of power, not only of the process. What is deleted is overwritten:
         // an erasure leaves no trace in pages that became free.
@@ -64,7 +63,7 @@ impl Writer {
              pragma cache_size = -65536; pragma mmap_size = 268435456; pragma temp_store = memory;",
             patience.as_millis()
         );
-        if let Access::ReadWrite { pages_max } = access {
+        if let Access::ReadWrite { pages_max } = options.access {
             pragmas.push_str("pragma journal_mode = wal;");
             let limit = pages_max.map(|pages| format!("pragma max_page_count = {pages};"));
             pragmas.extend(limit);
@@ -73,7 +72,7 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || serve(conn, jobs, &*clock, &*ids))
+            .spawn(move || serve(conn, jobs, group_max, &*clock, &*ids))
             .map_err(|error| error.to_string())?;
         Ok(Self { queue: Some(queue), thread: Some(thread), patience })
     }
@@ -210,6 +209,7 @@ fn caught<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, StoreError>
 fn serve(
     mut conn: SqliteConnection,
     mut jobs: mpsc::Receiver<Queued>,
+    group_max: usize,
     clock: &dyn Clock,
     ids: &dyn IdGenerator,
 ) {
@@ -223,7 +223,7 @@ fn serve(
             Queued::Alone(job) => vec![job],
             Queued::Shared(job) => {
                 let mut group = vec![job];
-                while group.len() < GROUP_MAX && next.is_none() {
+                while group.len() < group_max && next.is_none() {
                     match jobs.try_recv() {
                         Ok(Queued::Shared(job)) => group.push(job),
                         Ok(other) => next = Some(other),
