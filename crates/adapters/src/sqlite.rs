@@ -113,24 +113,25 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, OpenError> {
-        let path = std::path::absolute(&options.path).unwrap_or_else(|_| options.path.clone());
+        let SqliteOptions { path, access, readers, acquire_timeout: patience, commit_group_max } = options;
+        let path = std::path::absolute(&path).unwrap_or(path);
         let text = path.to_str().ok_or_else(|| OpenError::Path(path.clone()))?;
-        let url = match options.access {
+        let url = match access {
             Access::ReadWrite { .. } => text.to_owned(),
             Access::ReadOnly => read_only_url(text),
         };
-        if options.access != Access::ReadOnly {
+        if access != Access::ReadOnly {
             let folder = path.parent().unwrap_or(Path::new("/"));
             std::fs::create_dir_all(folder)
                 .map_err(|reason| OpenError::Folder { folder: folder.to_owned(), reason })?;
         }
-        let patience = options.acquire_timeout;
         let unopened = |reason: String| OpenError::Database { path: path.clone(), reason };
         // The writer first: it makes the file and turns the WAL on.
-        let writer = Writer::start(&url, &options, clock.clone(), ids).map_err(unopened)?;
-        let readers = Readers::new(&url, options.readers, patience);
+        let writer =
+            Writer::start(&url, access, patience, commit_group_max, clock.clone(), ids).map_err(unopened)?;
+        let readers = Readers::new(&url, readers, patience);
         let under_way = ScopesUnderWay::default();
-        Ok(Self { path, access: options.access, readers, writer, under_way, clock })
+        Ok(Self { path, access, readers, writer, under_way, clock })
     }
 
     /// The file.

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use feed_me_domain::{Attempt, Keyed, StoreError};
+use feed_me_domain::{Attempt, KeyRefusal, Keyed, StoreError};
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -79,12 +79,11 @@ impl Lane {
         Ok(Self { queue: Some(queue), thread: Some(thread), patience, under_way: ScopesUnderWay::default() })
     }
 
-    /// Takes the key of a write, if it has one; none where a request with it is under way in this process. (A claim in the
-    /// database would not tell the two apart: they may share a transaction.)
-    pub(super) fn keyed<T>(&self, keyed: Option<Keyed<T>>) -> Option<Option<Guarded<T>>> {
-        let Some(keyed) = keyed else { return Some(None) };
-        let guard = self.under_way.enter(keyed.key.scope)?;
-        Some(Some(Guarded::new(keyed, guard)))
+    /// Takes a key, unless a request with it is under way in this process. (A claim in the database would not tell the two
+    /// apart: they may share a transaction.)
+    pub(super) fn guard<T>(&self, keyed: Keyed<T>) -> Result<Guarded<T>, KeyRefusal> {
+        let guard = self.under_way.enter(keyed.key.scope).ok_or(KeyRefusal::UnderWay)?;
+        Ok(Guarded::new(keyed, guard))
     }
 
     /// Carries out a write. Who waits too long for the thread to take it is told that the store is unavailable, and it is

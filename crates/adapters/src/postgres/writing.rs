@@ -11,7 +11,7 @@ use diesel::{
     sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use feed_me_domain::{
-    ActivityId, Attempt, KeyRefusal, Keyed, StoreError, UserKey, Username,
+    ActivityId, Attempt, Keyed, StoreError, UserKey, Username,
     sequence::{Counters, Event, Turn},
 };
 
@@ -19,7 +19,7 @@ use super::{
     PgStore,
     activities::{self, NewRow},
     errors::{Outcome, PgError},
-    lane::{Asked, Company, Task},
+    lane::{Asked, Company, Job, Task},
     rows::{at, instant, username},
     sql::Sql,
 };
@@ -71,11 +71,11 @@ impl PgStore {
     pub(super) async fn attempt_job<T: Send + 'static>(
         &self,
         keyed: Option<Keyed<T>>,
-        job: impl FnOnce(Asked<T>) -> super::lane::Job,
+        job: impl FnOnce(Asked<T>) -> Job,
     ) -> Result<Attempt<T>, StoreError> {
-        match self.lane.keyed(keyed) {
-            Some(keyed) => self.lane.run(Company::Welcome, keyed, job).await,
-            None => Ok(Attempt::Refused(KeyRefusal::UnderWay)),
+        match keyed.map(|keyed| self.lane.guard(keyed)).transpose() {
+            Ok(guarded) => self.lane.run(Company::Welcome, guarded, job).await,
+            Err(refusal) => Ok(Attempt::Refused(refusal)),
         }
     }
 }

@@ -18,7 +18,7 @@ use feed_me_domain::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, SqliteOptions, errors::Trouble, events};
+use super::{Access, errors::Trouble, events};
 use crate::under_way::ScopeGuard;
 
 /// How many writes wait before the next has to wait outside.
@@ -50,11 +50,12 @@ impl Writer {
     /// Opens the connection and starts the thread.
     pub(super) fn start(
         url: &str,
-        options: &SqliteOptions,
+        access: Access,
+        patience: Duration,
+        group_max: usize,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, String> {
-        let (patience, group_max) = (options.acquire_timeout, options.commit_group_max);
         let mut conn = SqliteConnection::establish(url).map_err(|error| error.to_string())?;
         // FULL: what was answered survives a loss of power, not only of the process. What is deleted is overwritten:
         // an erasure leaves no trace in pages that became free.
@@ -63,7 +64,7 @@ impl Writer {
              pragma cache_size = -65536; pragma mmap_size = 268435456; pragma temp_store = memory;",
             patience.as_millis()
         );
-        if let Access::ReadWrite { pages_max } = options.access {
+        if let Access::ReadWrite { pages_max } = access {
             pragmas.push_str("pragma journal_mode = wal;");
             let limit = pages_max.map(|pages| format!("pragma max_page_count = {pages};"));
             pragmas.extend(limit);
