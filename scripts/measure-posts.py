@@ -4,14 +4,15 @@
     scripts/measure-posts.py                                                    on SQLite (synchronous = FULL)
     FEEDME_TEST_POSTGRES_DURABLE=1 scripts/with-postgres scripts/measure-posts.py    and on PostgreSQL (fsync on)
 
-A server each with database.commit_group_max = 1 and = 256, in turn, three rounds; each is posted to for SECONDS by
+A server each with database.commit_group_max = 1 and = 256, in turn, three rounds; each is posted to for SECONDS_EACH by
 CLIENTS connections, each of which sends its next post when the last one was answered. Prints posts a second, and the ratio of the
 medians. The clients are PROCESSES processes that do as little as they can on raw sockets; on a machine with few cores
 they take time from the server, and more of it where it is fast: the ratio is then the lower for it. Also prints the share of the machine
 that clients, server and PostgreSQL took, and the median and 99th percentile of the time that a post took.
 
 FEEDME_BIN names the binary; without it, target/release/feed-me (make build). FOLDER is where SQLite's file goes: it has to
-be on a disk. SECONDS (5), CLIENTS (32), PROCESSES (1) and ROUNDS (3) can be set too.
+be on a disk. ONLY=sqlite or ONLY=postgres leaves the other out. SECONDS_EACH (5), CLIENTS (32), PROCESSES (1) and ROUNDS (3) can be
+set too.
 """
 import multiprocessing
 import os
@@ -24,7 +25,7 @@ import subprocess
 import tempfile
 import time
 
-SECONDS = float(os.environ.get("SECONDS_EACH", os.environ.get("SECONDS", "5")) or 5)
+SECONDS = float(os.environ.get("SECONDS_EACH", "5"))
 CLIENTS = int(os.environ.get("CLIENTS", "32"))
 PROCESSES = int(os.environ.get("PROCESSES", "1"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
@@ -116,7 +117,7 @@ def measure(url, folder, group):
         "FEEDME__SERVER__LISTEN": "127.0.0.1:0",
         "FEEDME__DATABASE__URL": url,
         "FEEDME__DATABASE__COMMIT_GROUP_MAX": str(group),
-        "FEEDME__LOG__FILTER": "feed_me=info,warn" if os.environ.get("LOGS") else "warn",
+        "FEEDME__LOG__FILTER": "warn",
     }
     server = subprocess.Popen([BINARY, "serve"], cwd=folder, env=environment, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)

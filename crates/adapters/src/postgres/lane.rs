@@ -7,7 +7,8 @@
 //!
 //! A write that fails has broken the transaction of all. Then nothing was stored, and each is carried out again in a
 //! transaction of its own, so that only the one that fails is told so. That costs nothing as long as none fails; a
-//! savepoint around each would cost two messages for every write.
+//! savepoint around each would cost two messages for every write. Where the database is unavailable (its disk is full, a
+//! statement or the lock took too long), trying each would only make all wait longer: then all are told so.
 
 mod group;
 mod job;

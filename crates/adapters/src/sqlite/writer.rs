@@ -221,7 +221,7 @@ struct Post {
 #[derive(Default)]
 struct Group {
     jobs: Vec<Box<dyn Job>>,
-    posts: Vec<Box<Post>>,
+    posts: Vec<Post>,
 }
 
 impl Group {
@@ -243,7 +243,7 @@ impl Group {
 
     fn answer(self) {
         self.jobs.into_iter().for_each(Job::answer);
-        for Post { outcome, reply, .. } in self.posts.into_iter().map(|post| *post) {
+        for Post { outcome, reply, .. } in self.posts {
             if let Some(outcome) = outcome {
                 // Nobody may be waiting any more.
                 let _ = reply.send(outcome);
@@ -280,7 +280,7 @@ fn serve(
                 while let Some(queued) = taken {
                     match queued {
                         Queued::Shared(job) => group.jobs.push(job),
-                        Queued::Post(post) => group.posts.push(post),
+                        Queued::Post(post) => group.posts.push(*post),
                         other => {
                             next = Some(other);
                             break;
@@ -353,7 +353,7 @@ fn in_savepoint(write: &mut Write<'_>, work: impl FnOnce(&mut Write<'_>) -> bool
 }
 
 /// All posts of a group by the same few statements. Where one fails, none of that is kept, and each goes for itself.
-fn post_all(write: &mut Write<'_>, posts: &mut [Box<Post>]) -> Result<(), Trouble> {
+fn post_all(write: &mut Write<'_>, posts: &mut [Post]) -> Result<(), Trouble> {
     if posts.is_empty() {
         return Ok(());
     }
@@ -371,7 +371,7 @@ fn post_all(write: &mut Write<'_>, posts: &mut [Box<Post>]) -> Result<(), Troubl
 }
 
 /// Posts, and notes the outcome of each; whether that succeeded.
-fn post_together(write: &mut Write<'_>, posts: &mut [Box<Post>]) -> bool {
+fn post_together(write: &mut Write<'_>, posts: &mut [Post]) -> bool {
     let wishes = posts.iter().map(|post| post.activity.clone()).collect();
     match caught(|| activities::post_all(write, wishes, Atomicity::Each)) {
         Ok(posted) => {

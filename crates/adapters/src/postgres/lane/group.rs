@@ -83,7 +83,7 @@ fn in_turn(shared: &Shared, conn: &mut PgConnection, group: &mut [Job]) -> Outco
             }
         }
     }
-    // A task may make, rename or erase a user: then the names are looked up after it.
+    // A task may make or rename a user: then the names are looked up after it.
     let names = if tasks.is_empty() {
         activities::names(&wanted).map(Username::as_str).collect()
     } else {
