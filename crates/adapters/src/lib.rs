@@ -8,3 +8,4 @@ pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 pub mod system;
+mod under_way;

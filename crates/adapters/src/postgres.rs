@@ -1,8 +1,8 @@
 //! The ports on PostgreSQL: sync diesel on a pool of sessions, one blocking hop for each call of a port.
 //!
 //! * [`PgStore`] keeps all ports. [`migrations`] brings a database to the shape that it needs.
-//! * Every write is one transaction that begins with a lock on the row of `sequence` (`writing`), so writes are serial and
-//!   what a write reads under the lock is the truth.
+//! * Every transaction that writes holds a lock on the row of `sequence`, so writes are serial and what a write reads
+//!   under the lock is the truth (`writing`). Writes that wait at the same moment share one, and its commit (`lane`).
 //! * Every question is answered by an index (`feeds` has the measured reasons), and every statement is prepared once a
 //!   session (`sql`).
 
@@ -16,6 +16,7 @@ mod feeds;
 mod follows;
 mod idempotency;
 mod importing;
+mod lane;
 pub mod migrations;
 mod pool;
 mod relations;
@@ -41,23 +42,29 @@ use feed_me_domain::{
 };
 
 pub use self::feeds::PlanMode;
-use self::pool::{Pool, open_pool};
+use self::{
+    lane::Lane,
+    pool::{Pool, open_pool},
+};
 
 /// How a [`PgStore`] reaches its database.
 #[derive(Clone)]
 pub struct PgOptions {
     /// `postgres://…`, with whatever parameters libpq takes.
     pub url: String,
-    /// How many sessions are kept, and so how many calls work at the same time.
+    /// How many sessions read, and so how many calls do at the same time. One more writes.
     pub pool_size: u32,
     /// How long a call waits for its turn before it answers that the store is unavailable.
     pub acquire_timeout: Duration,
+    /// How many writes share a commit at most; where it is 1, each has its own.
+    pub commit_group_max: usize,
 }
 
 /// All ports on one PostgreSQL database. Cheap to clone.
 #[derive(Clone)]
 pub struct PgStore {
     shared: Arc<Shared>,
+    lane: Arc<Lane>,
 }
 
 /// What the calls of a store share.
@@ -84,12 +91,13 @@ impl PgStore {
         }
         let pool = open_pool(&options)?;
         let gate = Arc::new(tokio::sync::Semaphore::new(options.pool_size as usize));
-        Ok(Self {
-            shared: Arc::new(Shared { pool, gate, options, clock, ids, committed: AtomicI64::new(0) }),
-        })
+        let committed = AtomicI64::new(0);
+        let shared = Arc::new(Shared { pool, gate, options, clock, ids, committed });
+        let lane = Arc::new(Lane::start(&shared)?);
+        Ok(Self { shared, lane })
     }
 
-    /// How many calls could begin at once; 0 means that the next one waits. Overload is seen by it.
+    /// How many calls that read could begin at once; 0 means that the next one waits. Overload is seen by it.
     pub fn free_sessions(&self) -> usize {
         self.shared.gate.available_permits()
     }

@@ -40,10 +40,10 @@ use feed_me_domain::{
 pub use self::lock::{AlreadyServed, ServingLock};
 use self::{
     errors::Trouble,
-    idempotency::{ScopeGuard, ScopesUnderWay},
     pool::Readers,
     writer::{Write, Writer},
 };
+use crate::under_way::{ScopeGuard, ScopesUnderWay};
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct SqliteOptions {
     pub readers: u32,
     /// How long to wait for a reader, for room in the queue of writes, or for another process that writes.
     pub acquire_timeout: Duration,
+    /// How many writes share a commit at most; where it is 1, each has its own.
+    pub commit_group_max: usize,
 }
 
 /// What may be done to a file.
@@ -112,24 +114,25 @@ impl SqliteStore {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, OpenError> {
-        let path = std::path::absolute(&options.path).unwrap_or(options.path);
+        let SqliteOptions { path, access, readers, acquire_timeout: patience, commit_group_max } = options;
+        let path = std::path::absolute(&path).unwrap_or(path);
         let text = path.to_str().ok_or_else(|| OpenError::Path(path.clone()))?;
-        let url = match options.access {
+        let url = match access {
             Access::ReadWrite { .. } => text.to_owned(),
             Access::ReadOnly => read_only_url(text),
         };
-        if options.access != Access::ReadOnly {
+        if access != Access::ReadOnly {
             let folder = path.parent().unwrap_or(Path::new("/"));
             std::fs::create_dir_all(folder)
                 .map_err(|reason| OpenError::Folder { folder: folder.to_owned(), reason })?;
         }
-        let patience = options.acquire_timeout;
         let unopened = |reason: String| OpenError::Database { path: path.clone(), reason };
         // The writer first: it makes the file and turns the WAL on.
-        let writer = Writer::start(&url, options.access, patience, clock.clone(), ids).map_err(unopened)?;
-        let readers = Readers::new(&url, options.readers, patience);
+        let writer =
+            Writer::start(&url, access, patience, commit_group_max, clock.clone(), ids).map_err(unopened)?;
+        let readers = Readers::new(&url, readers, patience);
         let under_way = ScopesUnderWay::default();
-        Ok(Self { path, access: options.access, readers, writer, under_way, clock })
+        Ok(Self { path, access, readers, writer, under_way, clock })
     }
 
     /// The file.

@@ -33,6 +33,7 @@ async fn sqlite(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> (Arc<Sqlite
         access: Access::ReadWrite { pages_max: None },
         readers: 4,
         acquire_timeout: Duration::from_secs(30),
+        commit_group_max: 256,
     };
     let opened = SqliteStore::open(options, clock, ids);
     let store = opened.unwrap_or_else(|error| panic!("{error}"));
@@ -51,8 +52,12 @@ conformance_suite!(sqlite, in_sqlite);
 fn postgres(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> (Arc<PgStore>, FreshDatabase) {
     let database = FreshDatabase::new();
     let opened = migrations::run_pending(&database.url).and_then(|_| {
-        let options =
-            PgOptions { url: database.url.clone(), pool_size: 4, acquire_timeout: Duration::from_secs(30) };
+        let options = PgOptions {
+            url: database.url.clone(),
+            pool_size: 4,
+            acquire_timeout: Duration::from_secs(30),
+            commit_group_max: 256,
+        };
         PgStore::connect(options, clock, ids)
     });
     let store = opened.unwrap_or_else(|error| panic!("{error}"));

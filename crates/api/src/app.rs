@@ -159,10 +159,16 @@ impl Database {
                 access: access(settings),
                 readers: settings.pool_size,
                 acquire_timeout,
+                commit_group_max: settings.commit_group_max,
             };
             Store::Sqlite(Arc::new(SqliteStore::open(options, clock.clone(), ids)?))
         } else {
-            let options = PgOptions { url: url.clone(), pool_size: settings.pool_size, acquire_timeout };
+            let options = PgOptions {
+                url: url.clone(),
+                pool_size: settings.pool_size,
+                acquire_timeout,
+                commit_group_max: settings.commit_group_max,
+            };
             let connected = PgStore::connect(options, clock.clone(), ids);
             Store::Postgres(Arc::new(connected.map_err(|source| failed(&url, source))?))
         };

@@ -67,6 +67,8 @@ pub struct DatabaseSettings {
     pub pool_size: u32,
     /// The longest wait for a connection, in milliseconds.
     pub acquire_timeout_ms: u64,
+    /// The most writes that share a commit.
+    pub commit_group_max: usize,
     /// SQLite: the file is only read, and every write is refused.
     pub read_only: bool,
     /// SQLite: the most pages of the file; without end where there is no number.

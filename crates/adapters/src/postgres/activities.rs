@@ -17,7 +17,8 @@ use feed_me_domain::{
 
 use super::{
     PgStore,
-    errors::{Outcome, PgError},
+    errors::Outcome,
+    lane::Post,
     rows::{ACTIVITY, ActivityRow, ActivityTypes, at},
     sql::Sql,
     users,
@@ -31,11 +32,7 @@ impl ActivityRepository for PgStore {
         activity: NewActivity,
         keyed: Option<Keyed<Posted>>,
     ) -> Result<Attempt<Posted>, StoreError> {
-        self.attempt(keyed, move |write| {
-            let posted = post_all(write, std::slice::from_ref(&activity), Atomicity::Each)?;
-            posted.outcomes.into_iter().next().ok_or_else(|| PgError::failed("a post has no outcome"))
-        })
-        .await
+        self.attempt_job(keyed, |asked| Post::job(asked, activity)).await
     }
 
     async fn post_batch(
@@ -111,27 +108,27 @@ pub(super) struct NewRow {
     pub(super) target: Option<i64>,
 }
 
+/// Everybody whom activities name.
+pub(super) fn names<'a>(items: &'a [&NewActivity]) -> impl Iterator<Item = &'a Username> {
+    items.iter().flat_map(|item| {
+        let target = match &item.target {
+            Given::Value(target) => Some(target),
+            Given::Absent | Given::Null => None,
+        };
+        std::iter::once(&item.actor).chain(target)
+    })
+}
+
 /// Posts in order. Everything is decided before anything is inserted, so a batch that must not be stored leaves nothing.
 pub(super) fn post_all(
     write: &mut Write<'_>,
     items: &[NewActivity],
     atomicity: Atomicity,
 ) -> Outcome<BatchPosted> {
-    let targets = items.iter().filter_map(|item| match &item.target {
-        Given::Value(target) => Some(target),
-        Given::Absent | Given::Null => None,
-    });
-    let keys = users::keys_of(write.conn, items.iter().map(|item| &item.actor).chain(targets))?;
-    let external = items
-        .iter()
-        .filter_map(|item| Some((*keys.get(&item.actor)?, item.external_id.as_ref()?.as_str().to_owned())));
-    let mut taken = find_all_external(write.conn, external)?;
+    let items: Vec<&NewActivity> = items.iter().collect();
+    let keys = users::keys_of(write.conn, names(&items))?;
     let before = write.turn.checkpoint();
-    let mut rows = Vec::with_capacity(items.len());
-    let mut outcomes = Vec::with_capacity(items.len());
-    for item in items {
-        outcomes.push(post(write, item, &keys, &mut taken, &mut rows));
-    }
+    let Prepared { rows, outcomes } = prepare(write, &items, &keys)?;
     let has_failed =
         outcomes.iter().any(|outcome| !matches!(outcome, Posted::Created(_) | Posted::Existing(_)));
     let stored = !(has_failed && atomicity == Atomicity::AllOrNone);
@@ -141,6 +138,29 @@ pub(super) fn post_all(
         write.turn.roll_back_to(before);
     }
     Ok(BatchPosted { stored, outcomes })
+}
+
+/// Posts of which everything is decided, their events recorded, and that are not inserted yet.
+pub(super) struct Prepared {
+    /// What is to be inserted.
+    pub(super) rows: Vec<NewRow>,
+    /// What is to be answered, in the order of the posts.
+    pub(super) outcomes: Vec<Posted>,
+}
+
+/// Decides posts in order. `keys` are the numbers of those whom they name.
+pub(super) fn prepare(
+    write: &mut Write<'_>,
+    items: &[&NewActivity],
+    keys: &HashMap<Username, i64>,
+) -> Outcome<Prepared> {
+    let external = items
+        .iter()
+        .filter_map(|item| Some((*keys.get(&item.actor)?, item.external_id.as_ref()?.as_str().to_owned())));
+    let mut taken = find_all_external(write.conn, external)?;
+    let mut rows = Vec::with_capacity(items.len());
+    let outcomes = items.iter().map(|item| post(write, item, keys, &mut taken, &mut rows)).collect();
+    Ok(Prepared { rows, outcomes })
 }
 
 /// Activities by actor and external id.
@@ -210,34 +230,40 @@ pub(super) fn find_all_external(
     Ok(taken)
 }
 
+/// A part of a statement that inserts the rows of [`bind_rows`], and one that counts them.
+pub(super) const ADDED: &str = "added as (
+        insert into activities
+            (id, actor, verb, object, target, published, edited_at, external_id, data, version)
+        select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    ),
+    counted as (select actor, count(*) as added from unnest($2) as actor group by actor)";
+/// A statement that adds what [`ADDED`] has counted to the counts of the actors.
+pub(super) const CREDIT: &str =
+    "update users set activities = activities + counted.added from counted where key = counted.actor";
+
 /// Inserts activities and counts them for their actors, in one statement.
 pub(super) fn insert(conn: &mut PgConnection, rows: &[NewRow]) -> Outcome<()> {
-    if rows.is_empty() {
-        return Ok(());
+    if !rows.is_empty() {
+        bind_rows(Sql::new(format!("with {ADDED} {CREDIT}")), rows).execute(conn)?;
     }
-    Sql::<()>::new(
-        "with added as (
-            insert into activities
-                (id, actor, verb, object, target, published, edited_at, external_id, data, version)
-            select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-        ),
-        counted as (select actor, count(*) as added from unnest($2) as actor group by actor)
-        update users set activities = activities + counted.added from counted where key = counted.actor",
-    )
-    .bind::<Array<SqlUuid>, _>(all(rows, |row| row.activity.id.as_uuid()))
-    .bind::<Array<BigInt>, _>(all(rows, |row| row.actor))
-    .bind::<Array<Text>, _>(all(rows, |row| row.activity.verb.as_str()))
-    .bind::<Array<Nullable<Text>>, _>(all(rows, |row| row.activity.object.as_ref().map(Object::as_str)))
-    .bind::<Array<Nullable<BigInt>>, _>(all(rows, |row| row.target))
-    .bind::<Array<Timestamptz>, _>(all(rows, |row| at(row.activity.published)))
-    .bind::<Array<Nullable<Timestamptz>>, _>(all(rows, |row| row.activity.edited_at.map(at)))
-    .bind::<Array<Nullable<Text>>, _>(all(rows, |row| {
-        row.activity.external_id.as_ref().map(ExternalId::as_str)
-    }))
-    .bind::<Array<Text>, _>(all(rows, |row| row.activity.data.as_str()))
-    .bind::<Array<Integer>, _>(all(rows, |row| row.activity.version))
-    .execute(conn)?;
     Ok(())
+}
+
+/// Binds rows as the first ten values of a statement.
+pub(super) fn bind_rows<'a>(statement: Sql<'a, ()>, rows: &'a [NewRow]) -> Sql<'a, ()> {
+    statement
+        .bind::<Array<SqlUuid>, _>(all(rows, |row| row.activity.id.as_uuid()))
+        .bind::<Array<BigInt>, _>(all(rows, |row| row.actor))
+        .bind::<Array<Text>, _>(all(rows, |row| row.activity.verb.as_str()))
+        .bind::<Array<Nullable<Text>>, _>(all(rows, |row| row.activity.object.as_ref().map(Object::as_str)))
+        .bind::<Array<Nullable<BigInt>>, _>(all(rows, |row| row.target))
+        .bind::<Array<Timestamptz>, _>(all(rows, |row| at(row.activity.published)))
+        .bind::<Array<Nullable<Timestamptz>>, _>(all(rows, |row| row.activity.edited_at.map(at)))
+        .bind::<Array<Nullable<Text>>, _>(all(rows, |row| {
+            row.activity.external_id.as_ref().map(ExternalId::as_str)
+        }))
+        .bind::<Array<Text>, _>(all(rows, |row| row.activity.data.as_str()))
+        .bind::<Array<Integer>, _>(all(rows, |row| row.activity.version))
 }
 
 fn edit(

@@ -45,7 +45,7 @@ delete from events";
 #[async_trait]
 impl DevelopmentRepository for PgStore {
     async fn reset(&self, fixture: Fixture, users_max: usize) -> Result<ResetDone, StoreError> {
-        self.write(move |write| reset(write, &fixture, users_max)).await
+        self.write_alone(move |write| reset(write, &fixture, users_max)).await
     }
 
     async fn users(&self, take: usize) -> Result<Vec<(UserKey, Username)>, StoreError> {

@@ -1,11 +1,13 @@
 //! Stored answers to requests with an idempotency key.
 
+use std::collections::{HashMap, HashSet};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::{
     pg::PgConnection,
     prelude::*,
-    sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz},
+    sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use feed_me_domain::{
     Attempt, RequestKey, StoreError, StoredAnswer, StoredKey, Timestamp, ports::IdempotencyStore,
@@ -15,7 +17,6 @@ use super::{
     PgStore,
     errors::{Outcome, PgError},
     rows::{at, corrupt, instant, limit},
-    schema::idempotency,
     sql::Sql,
     writing::Write,
 };
@@ -27,10 +28,8 @@ impl IdempotencyStore for PgStore {
     async fn check(&self, key: RequestKey) -> Result<Option<Attempt<()>>, StoreError> {
         let now = self.shared.clock.now();
         self.read(move |conn| {
-            Ok(match find(conn, &key, now)? {
-                Found::Counts(attempt) => Some(attempt),
-                Found::Outlived | Found::Nothing => None,
-            })
+            let stored = find_all(conn, [key])?.remove(&key.scope);
+            Ok(stored.and_then(|stored| stored.meets(&key, now)))
         })
         .await
     }
@@ -48,65 +47,93 @@ impl IdempotencyStore for PgStore {
     }
 }
 
-/// What is stored under a key.
-pub(super) enum Found<T> {
-    /// Nothing.
-    Nothing,
-    /// An answer that is too old to count; its row is there.
-    Outlived,
-    /// This is what the request gets.
-    Counts(Attempt<T>),
-}
-
-/// Looks a key up at an instant.
-pub(super) fn find<T>(conn: &mut PgConnection, key: &RequestKey, now: Timestamp) -> Outcome<Found<T>> {
-    type Row = (Vec<u8>, i32, Option<String>, Option<String>, DateTime<Utc>);
-    let columns = (
-        idempotency::content,
-        idempotency::status,
-        idempotency::location,
-        idempotency::body,
-        idempotency::at,
-    );
-    let row = idempotency::table.find(key.scope.to_vec()).select(columns).first::<Row>(conn).optional()?;
-    let Some((content, status, location, body, used_at)) = row else {
-        return Ok(Found::Nothing);
+/// Locks keys until the transaction ends, and answers which: not those that another transaction has.
+pub(super) fn claim(conn: &mut PgConnection, keys: &[RequestKey]) -> Outcome<HashSet<RequestKey>> {
+    let number = |key: &RequestKey| {
+        let (head, _) = key.scope.split_at(8);
+        head.iter().fold(0_i64, |number, &byte| (number << 8) | i64::from(byte))
     };
-    let content = <[u8; 32]>::try_from(content)
-        .map_err(|bytes| corrupt("a digest", &format!("{} bytes", bytes.len()), "it has 32"))?;
-    let status = u16::try_from(status).map_err(|error| corrupt("a status", &status.to_string(), error))?;
-    // Whom the body names is asked for by erasures alone.
-    let answer = body.map(|body| StoredAnswer { status, location, body, names: Vec::new() });
-    let stored = StoredKey { content, answer, at: instant(used_at)? };
-    Ok(stored.meets(key, now).map_or(Found::Outlived, Found::Counts))
+    let claimed = Sql::<(BigInt, Bool)>::new(
+        "select number, pg_try_advisory_xact_lock(number) from unnest($1) as asked (number)",
+    );
+    let claimed: HashMap<i64, bool> = claimed
+        .bind::<Array<BigInt>, _>(keys.iter().map(number).collect::<Vec<_>>())
+        .load::<(i64, bool)>(conn)?
+        .into_iter()
+        .collect();
+    Ok(keys.iter().filter(|key| claimed.get(&number(key)) == Some(&true)).copied().collect())
 }
 
-/// Stores the answer of a write in its transaction, over one that is too old to count.
-pub(super) fn store(
-    write: &mut Write<'_>,
-    key: &RequestKey,
-    answer: &StoredAnswer,
-    is_outlived: bool,
-) -> Outcome<()> {
-    if is_outlived {
-        diesel::delete(idempotency::table.find(key.scope.to_vec())).execute(write.conn)?;
+/// What is stored under keys, by scope.
+pub(super) fn find_all(
+    conn: &mut PgConnection,
+    keys: impl IntoIterator<Item = RequestKey>,
+) -> Outcome<HashMap<[u8; 32], StoredKey>> {
+    type Types = (Binary, Binary, Integer, Nullable<Text>, Nullable<Text>, Timestamptz);
+    type Row = (Vec<u8>, Vec<u8>, i32, Option<String>, Option<String>, DateTime<Utc>);
+    let scopes: Vec<Vec<u8>> = keys.into_iter().map(|key| key.scope.to_vec()).collect();
+    let found = Sql::<Types>::new(
+        "select scope, content, status, location, body, at from idempotency where scope = any($1)",
+    );
+    let stored = |(scope, content, status, location, body, used_at): Row| {
+        let status =
+            u16::try_from(status).map_err(|error| corrupt("a status", &status.to_string(), error))?;
+        // Whom the body names is asked for by erasures alone.
+        let answer = body.map(|body| StoredAnswer { status, location, body, names: Vec::new() });
+        Ok((digest(scope)?, StoredKey { content: digest(content)?, answer, at: instant(used_at)? }))
+    };
+    found.bind::<Array<Binary>, _>(scopes).load::<Row>(conn)?.into_iter().map(stored).collect()
+}
+
+fn digest(bytes: Vec<u8>) -> Outcome<[u8; 32]> {
+    bytes
+        .try_into()
+        .map_err(|bytes: Vec<u8>| corrupt("a digest", &format!("{} bytes", bytes.len()), "it has 32"))
+}
+
+/// An answer to store.
+pub(super) struct NewAnswer {
+    /// Under which key.
+    pub(super) key: RequestKey,
+    /// The answer.
+    pub(super) answer: StoredAnswer,
+    /// It takes the place of one that is too old to count.
+    pub(super) is_outlived: bool,
+}
+
+/// Stores answers in the transaction of their writes.
+pub(super) fn store(write: &mut Write<'_>, new: &[NewAnswer]) -> Outcome<()> {
+    if new.is_empty() {
+        return Ok(());
     }
-    let names: Vec<&str> = answer.names.iter().map(AsRef::as_ref).collect();
+    let scope = |new: &NewAnswer| new.key.scope.to_vec();
+    let outlived: Vec<_> = new.iter().filter(|new| new.is_outlived).map(scope).collect();
+    if !outlived.is_empty() {
+        let gone = Sql::<()>::new("delete from idempotency where scope = any($1)");
+        gone.bind::<Array<Binary>, _>(outlived).execute(write.conn)?;
+    }
+    let named =
+        new.iter().flat_map(|new| new.answer.names.iter().map(move |name| (name.as_ref(), scope(new))));
+    let (names, named_in): (Vec<&str>, Vec<Vec<u8>>) = named.unzip();
     Sql::<()>::new(
-        "with answer as (
+        "with answers as (
             insert into idempotency (scope, content, status, location, body, at)
-            values ($1, $2, $3, $4, $5, $6) returning scope
+            select *, $6 from unnest($1, $2, $3, $4, $5)
         )
         insert into idempotency_names (user_key, scope)
-        select u.key, answer.scope from users u cross join answer where u.username = any($7)",
+        select distinct u.key, named.scope from unnest($7, $8) as named (name, scope)
+        cross join lateral (select x.key from users x where x.username = named.name offset 0) u",
     )
-    .bind::<Binary, _>(key.scope.to_vec())
-    .bind::<Binary, _>(key.content.to_vec())
-    .bind::<Integer, _>(i32::from(answer.status))
-    .bind::<Nullable<Text>, _>(answer.location.as_deref())
-    .bind::<Text, _>(answer.body.as_str())
+    .bind::<Array<Binary>, _>(new.iter().map(scope).collect::<Vec<_>>())
+    .bind::<Array<Binary>, _>(new.iter().map(|new| new.key.content.to_vec()).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(new.iter().map(|new| i32::from(new.answer.status)).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(
+        new.iter().map(|new| new.answer.location.as_deref()).collect::<Vec<_>>(),
+    )
+    .bind::<Array<Text>, _>(new.iter().map(|new| new.answer.body.as_str()).collect::<Vec<_>>())
     .bind::<Timestamptz, _>(at(write.turn.now()))
     .bind::<Array<Text>, _>(names)
+    .bind::<Array<Binary>, _>(named_in)
     .execute(write.conn)?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Sessions: opened as needed, dropped when broken, handed out in order.
 //!
 //! r2d2 makes waiters hold a thread each and serves them in no order. So a semaphore of the pool's size stands before it:
-//! who waits is a task, the longest waiting goes first, and r2d2 always has a session for whom it lets through.
+//! who waits is a task, the longest waiting goes first, and r2d2 always has a session for whom it lets through. The lane of
+//! all writes (`lane`) does not pass it: r2d2 keeps one session more than it lets through.
 
 use std::{
     sync::{
@@ -112,7 +113,7 @@ pub(super) fn open_pool(options: &PgOptions) -> Result<Pool, StoreError> {
     let sessions =
         Sessions { url: with_defaults(&options.url)?, is_trouble_told: Arc::clone(&is_trouble_told) };
     Ok(r2d2::Pool::builder()
-        .max_size(options.pool_size)
+        .max_size(options.pool_size.saturating_add(1))
         .min_idle(Some(1))
         .test_on_check_out(false)
         .connection_timeout(OPEN_TIMEOUT)

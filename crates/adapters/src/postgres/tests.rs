@@ -3,6 +3,7 @@
 #[path = "../../tests/support/postgres.rs"]
 mod support;
 
+mod lane;
 mod moves;
 mod plans;
 
@@ -21,9 +22,17 @@ use self::support::FreshDatabase;
 use super::{PgOptions, PgStore, migrations};
 use crate::system::{SystemClock, SystemIds};
 
-fn connected(url: &str, pool_size: u32) -> PgStore {
-    let options = PgOptions { url: url.to_owned(), pool_size, acquire_timeout: Duration::from_secs(10) };
+fn options(url: &str, pool_size: u32) -> PgOptions {
+    let acquire_timeout = Duration::from_secs(10);
+    PgOptions { url: url.to_owned(), pool_size, acquire_timeout, commit_group_max: 256 }
+}
+
+fn opened(options: PgOptions) -> PgStore {
     PgStore::connect(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap()
+}
+
+fn connected(url: &str, pool_size: u32) -> PgStore {
+    opened(options(url, pool_size))
 }
 
 fn fresh(pool_size: u32) -> (FreshDatabase, PgStore) {
@@ -138,9 +147,8 @@ async fn a_server_that_is_not_there_is_unavailable_and_no_message_tells_the_pass
 #[tokio::test(flavor = "multi_thread")]
 async fn who_finds_all_sessions_busy_too_long_is_told_that_the_store_is_unavailable() {
     let (database, _) = fresh(1);
-    let options =
-        PgOptions { url: database.url.clone(), pool_size: 1, acquire_timeout: Duration::from_millis(50) };
-    let store = PgStore::connect(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap();
+    let acquire_timeout = Duration::from_millis(50);
+    let store = opened(PgOptions { acquire_timeout, ..options(&database.url, 1) });
     let _held = Arc::clone(&store.shared.gate).acquire_owned().await.unwrap();
     assert_eq!(store.free_sessions(), 0);
     assert!(matches!(store.extent().await, Err(StoreError::Unavailable(_))));

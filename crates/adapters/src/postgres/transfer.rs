@@ -33,7 +33,7 @@ impl TransferRepository for PgStore {
         started: Timestamp,
         on_bad: OnBadRecord,
     ) -> Result<Vec<Imported>, StoreError> {
-        self.write(move |write| importing::import(write, &records, started, on_bad)).await
+        self.write_alone(move |write| importing::import(write, &records, started, on_bad)).await
     }
 
     async fn export(&self, mut sink: ExportSink) -> Result<(), StoreError> {

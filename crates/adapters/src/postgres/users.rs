@@ -54,7 +54,7 @@ impl UserRepository for PgStore {
 
     async fn erase(&self, username: &Username) -> Result<Option<Erasure>, StoreError> {
         let username = username.clone();
-        self.write(move |write| match find(write.conn, &username)? {
+        self.write_alone(move |write| match find(write.conn, &username)? {
             Some(user) => erase(write, user.key).map(Some),
             None => Ok(None),
         })

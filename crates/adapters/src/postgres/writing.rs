@@ -1,24 +1,26 @@
-//! The frame of every write: one transaction that holds the sequence, its events, and the stored answer.
+//! What a write works with, and the beginning and end of every transaction that writes: the sequence and its events.
 
-use std::sync::atomic::Ordering;
+use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use diesel::{
-    connection::Connection,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     pg::PgConnection,
     prelude::*,
-    sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+    result::Error as DieselError,
+    sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use feed_me_domain::{
-    Attempt, KeyRefusal, Keyed, RequestKey, StoreError, UserKey,
+    Attempt, Keyed, StoreError, UserKey, Username,
     sequence::{Counters, Event, Turn},
 };
 
 use super::{
-    PgStore, Shared,
+    PgStore,
+    activities::{self, NewRow},
     errors::{Outcome, PgError},
-    idempotency::{self, Found},
-    rows::{at, instant},
-    schema::sequence,
+    lane::{Asked, Company, Job, Task},
+    rows::{at, instant, username},
     sql::Sql,
 };
 
@@ -31,7 +33,7 @@ pub(super) struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// Allows each statement of this write more time than a request's; for what moves many rows.
+    /// Allows each statement of this write more time than a request's; for what moves many rows, alone.
     pub(super) fn is_large(&mut self) -> Outcome<()> {
         diesel::sql_query("set local statement_timeout = '10min'").execute(self.conn)?;
         Ok(())
@@ -39,18 +41,21 @@ impl Write<'_> {
 }
 
 impl PgStore {
-    /// Carries out a write. The closure may run several times, each time in a transaction of its own.
+    /// Carries out a write, in a transaction that it may share with others. The closure may run several times, each time
+    /// in another transaction. It is carried out even if nobody waits for the answer any more.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl Fn(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.blocking(move |shared, deadline| {
-            let (outcome, position) =
-                shared.run(deadline, |conn| transaction(conn, |conn| in_turn(shared, conn, &work)))?;
-            shared.committed.fetch_max(position, Ordering::AcqRel);
-            Ok(outcome)
-        })
-        .await
+        done(self.lane.run(Company::Welcome, None, |asked| Task::job(asked, work)).await?)
+    }
+
+    /// The same in a transaction of its own; for what moves many rows.
+    pub(super) async fn write_alone<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Write<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        done(self.lane.run(Company::Unwanted, None, |asked| Task::job(asked, work)).await?)
     }
 
     /// Carries out a write that may have an idempotency key.
@@ -59,117 +64,158 @@ impl PgStore {
         keyed: Option<Keyed<T>>,
         work: impl Fn(&mut Write<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<Attempt<T>, StoreError> {
-        let Some(keyed) = keyed else {
-            return self.write(work).await.map(Attempt::Done);
-        };
-        self.blocking(move |shared, deadline| {
-            let (outcome, position) = shared
-                .run(deadline, |conn| transaction(conn, |conn| with_key(shared, conn, &keyed, &work)))?;
-            shared.committed.fetch_max(position, Ordering::AcqRel);
-            Ok(outcome)
-        })
-        .await
+        self.attempt_job(keyed, |asked| Task::job(asked, work)).await
     }
-}
 
-/// Runs `body` in a transaction. An error of the commit itself is marked: then it is not known what was stored.
-fn transaction<T>(conn: &mut PgConnection, body: impl FnOnce(&mut PgConnection) -> Outcome<T>) -> Outcome<T> {
-    let mut is_committing = false;
-    let done = conn.transaction(|conn| {
-        let outcome = body(conn)?;
-        is_committing = true;
-        Ok(outcome)
-    });
-    done.map_err(|error: PgError| if is_committing { error.at_commit() } else { error })
-}
-
-/// The key is claimed before the sequence is, so that its second request is refused at once instead of waiting.
-fn with_key<T>(
-    shared: &Shared,
-    conn: &mut PgConnection,
-    keyed: &Keyed<T>,
-    work: impl Fn(&mut Write<'_>) -> Outcome<T>,
-) -> Outcome<(Attempt<T>, i64)> {
-    if !claim(conn, &keyed.key)? {
-        return Ok((Attempt::Refused(KeyRefusal::UnderWay), 0));
-    }
-    let is_outlived = match idempotency::find(conn, &keyed.key, shared.clock.now())? {
-        Found::Counts(attempt) => return Ok((attempt, 0)),
-        Found::Outlived => true,
-        Found::Nothing => false,
-    };
-    in_turn(shared, conn, |write| {
-        let outcome = work(write)?;
-        if let Some(answer) = (keyed.answer)(&outcome) {
-            idempotency::store(write, &keyed.key, &answer, is_outlived)?;
+    /// Carries out the write that is made of what asks for it.
+    pub(super) async fn attempt_job<T: Send + 'static>(
+        &self,
+        keyed: Option<Keyed<T>>,
+        job: impl FnOnce(Asked<T>) -> Job,
+    ) -> Result<Attempt<T>, StoreError> {
+        match keyed.map(|keyed| self.lane.guard(keyed)).transpose() {
+            Ok(guarded) => self.lane.run(Company::Welcome, guarded, job).await,
+            Err(refusal) => Ok(Attempt::Refused(refusal)),
         }
-        Ok(Attempt::Done(outcome))
+    }
+}
+
+fn done<T>(attempt: Attempt<T>) -> Result<T, StoreError> {
+    match attempt {
+        Attempt::Done(outcome) => Ok(outcome),
+        Attempt::Replayed(_) | Attempt::Refused(_) => {
+            Err(StoreError::Failed("a write without a key was answered as if it had one".to_owned()))
+        }
+    }
+}
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Without a lock.
+    Unlocked,
+    /// With the lock of all writes, by the same message.
+    Locked,
+}
+
+/// Locks the row of the sequence until the transaction ends. What one statement sees is decided before it waits for a
+/// lock, so the counters are read by the next one, which sees everything that was committed meanwhile.
+const LOCK: &str = "select from sequence for update";
+
+/// Begins a transaction.
+pub(super) fn begin(conn: &mut PgConnection, start: Start) -> Outcome<()> {
+    let begun = match start {
+        Start::Unlocked => AnsiTransactionManager::begin_transaction_sql(conn, "begin"),
+        Start::Locked => AnsiTransactionManager::begin_transaction_sql(conn, &format!("begin; {LOCK}")),
+    };
+    begun.map_err(|error| {
+        // The transaction may have begun before the lock was refused; diesel does not know of it then. Where this fails
+        // the session is gone, and the first error says so too.
+        let _ = conn.batch_execute("rollback");
+        PgError::from(error)
     })
 }
 
-/// Locks the key until the transaction ends; says no where another transaction has it.
-fn claim(conn: &mut PgConnection, key: &RequestKey) -> Outcome<bool> {
-    let (head, _) = key.scope.split_at(8);
-    let number = head.iter().fold(0_i64, |number, &byte| (number << 8) | i64::from(byte));
-    let claimed = Sql::<Bool>::new("select pg_try_advisory_xact_lock($1)").bind::<BigInt, _>(number);
-    Ok(claimed.get_result(conn)?)
-}
-
-/// Does the work in a turn; answers the position of the last event with it.
-fn in_turn<T>(
-    shared: &Shared,
-    conn: &mut PgConnection,
-    work: impl Fn(&mut Write<'_>) -> Outcome<T>,
-) -> Outcome<(T, i64)> {
-    let counters = lock_sequence(conn)?;
-    let turn = Turn::begin(counters, &*shared.clock, &*shared.ids);
-    let mut write = Write { conn, turn };
-    let outcome = work(&mut write)?;
-    let Write { conn, turn } = write;
-    let (counters, events) = turn.finish();
-    // What changes nothing has no event, and an instant that nothing was stamped with may be given again.
-    if !events.is_empty() {
-        advance(conn, counters, &events)?;
-    }
-    Ok((outcome, counters.position))
-}
-
-/// A statement of its own: what one statement sees is decided before it waits for a lock, and the next one sees
-/// everything that was committed meanwhile.
-fn lock_sequence(conn: &mut PgConnection) -> Outcome<Counters> {
-    let columns = (sequence::position, sequence::stamp, sequence::user_key);
-    let (position, stamp, user_key) = sequence::table.select(columns).for_update().first(conn)?;
-    Ok(Counters { position, stamp: instant(stamp)?, user_key })
-}
-
-fn advance(conn: &mut PgConnection, counters: Counters, events: &[Event]) -> Outcome<()> {
-    let positions: Vec<i64> = events.iter().map(|event| event.position).collect();
-    let times: Vec<_> = events.iter().map(|event| at(event.at)).collect();
-    let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
-    let activities: Vec<_> =
-        events.iter().map(|event| event.activity.map(|place| place.id.as_uuid())).collect();
-    let published: Vec<_> =
-        events.iter().map(|event| event.activity.map(|place| at(place.published))).collect();
-    let key = |key: Option<UserKey>| key.map(|key| key.0);
-    let users: Vec<_> = events.iter().map(|event| key(event.user)).collect();
-    let others: Vec<_> = events.iter().map(|event| key(event.other)).collect();
-    Sql::<()>::new(
-        "with happened as (
-            insert into events (position, at, kind, activity, user_key, other_key, published)
-            select * from unnest($1, $2, $3, $4, $5, $6, $10)
-        )
-        update sequence set position = $7, stamp = $8, user_key = $9",
-    )
-    .bind::<Array<BigInt>, _>(positions)
-    .bind::<Array<Timestamptz>, _>(times)
-    .bind::<Array<Text>, _>(kinds)
-    .bind::<Array<Nullable<SqlUuid>>, _>(activities)
-    .bind::<Array<Nullable<BigInt>>, _>(users)
-    .bind::<Array<Nullable<BigInt>>, _>(others)
-    .bind::<BigInt, _>(counters.position)
-    .bind::<Timestamptz, _>(at(counters.stamp))
-    .bind::<BigInt, _>(counters.user_key)
-    .bind::<Array<Nullable<Timestamptz>>, _>(published)
-    .execute(conn)?;
+/// Takes the lock of all writes in a transaction that began without it.
+pub(super) fn lock(conn: &mut PgConnection) -> Outcome<()> {
+    Sql::<()>::new(LOCK).execute(conn)?;
     Ok(())
+}
+
+/// Commits. An error is marked: then it may not be known what was stored.
+pub(super) fn commit(conn: &mut PgConnection) -> Outcome<()> {
+    AnsiTransactionManager::commit_transaction(conn).map_err(|error| PgError::from(error).at_commit())
+}
+
+/// Rolls back because of `error`, and answers what is to be told of it.
+pub(super) fn roll_back(conn: &mut PgConnection, error: PgError) -> PgError {
+    match AnsiTransactionManager::rollback_transaction(conn) {
+        Ok(()) | Err(DieselError::BrokenTransactionManager) => error,
+        Err(gone) => gone.into(),
+    }
+}
+
+/// The counters, which are locked, and the numbers of those names that are users'; in one question.
+pub(super) fn counters_and_keys(
+    conn: &mut PgConnection,
+    names: Vec<&str>,
+) -> Outcome<(Counters, HashMap<Username, i64>)> {
+    type Types = (BigInt, Timestamptz, BigInt, Nullable<Text>, Nullable<BigInt>);
+    type Row = (i64, DateTime<Utc>, i64, Option<String>, Option<i64>);
+    let found = Sql::<Types>::new(
+        "select s.position, s.stamp, s.user_key, u.username, u.key
+        from sequence s left join lateral (
+            select x.username, x.key from users x where x.username = any($1) offset 0
+        ) u on true",
+    );
+    let rows: Vec<Row> = found.bind::<Array<Text>, _>(names).load(conn)?;
+    let &(position, stamp, user_key, ..) =
+        rows.first().ok_or_else(|| PgError::failed("the sequence has no row"))?;
+    let counters = Counters { position, stamp: instant(stamp)?, user_key };
+    let mut keys = HashMap::with_capacity(rows.len());
+    for (.., name, key) in rows {
+        if let (Some(name), Some(key)) = (name, key) {
+            keys.insert(username(&name)?, key);
+        }
+    }
+    Ok((counters, keys))
+}
+
+/// Stores the counters and appends the events.
+pub(super) fn advance(conn: &mut PgConnection, counters: Counters, events: &[Event]) -> Outcome<()> {
+    let advance = Sql::<()>::new(
+        "with happened as (
+            insert into events (position, at, kind, activity, published, user_key, other_key)
+            select * from unnest($1, $2, $3, $4, $5, $6, $7)
+        )
+        update sequence set position = $8, stamp = $9, user_key = $10",
+    );
+    bind_events(advance, counters, events).execute(conn)?;
+    Ok(())
+}
+
+/// The same, with activities to insert and to count for their actors.
+pub(super) fn advance_with(
+    conn: &mut PgConnection,
+    rows: &[NewRow],
+    counters: Counters,
+    events: &[Event],
+) -> Outcome<()> {
+    let advance = Sql::<()>::new(format!(
+        "with {},
+        happened as (
+            insert into events (position, at, kind, activity, published, user_key, other_key)
+            select * from unnest($11, $12, $13, $14, $15, $16, $17)
+        ),
+        credited as ({})
+        update sequence set position = $18, stamp = $19, user_key = $20",
+        activities::ADDED,
+        activities::CREDIT
+    ));
+    bind_events(activities::bind_rows(advance, rows), counters, events).execute(conn)?;
+    Ok(())
+}
+
+fn bind_events<'a>(statement: Sql<'a, ()>, counters: Counters, events: &[Event]) -> Sql<'a, ()> {
+    let key = |key: Option<UserKey>| key.map(|key| key.0);
+    statement
+        .bind::<Array<BigInt>, _>(all(events, |event| event.position))
+        .bind::<Array<Timestamptz>, _>(all(events, |event| at(event.at)))
+        .bind::<Array<Text>, _>(all(events, |event| event.kind.as_str()))
+        .bind::<Array<Nullable<SqlUuid>>, _>(all(events, |event| {
+            event.activity.map(|place| place.id.as_uuid())
+        }))
+        .bind::<Array<Nullable<Timestamptz>>, _>(all(events, |event| {
+            event.activity.map(|place| at(place.published))
+        }))
+        .bind::<Array<Nullable<BigInt>>, _>(all(events, |event| key(event.user)))
+        .bind::<Array<Nullable<BigInt>>, _>(all(events, |event| key(event.other)))
+        .bind::<BigInt, _>(counters.position)
+        .bind::<Timestamptz, _>(at(counters.stamp))
+        .bind::<BigInt, _>(counters.user_key)
+}
+
+/// One column of events.
+fn all<T>(events: &[Event], of: impl Fn(&Event) -> T) -> Vec<T> {
+    events.iter().map(of).collect()
 }

@@ -28,6 +28,9 @@ impl ActivityRepository for SqliteStore {
         activity: NewActivity,
         keyed: Option<Keyed<Posted>>,
     ) -> Result<Attempt<Posted>, StoreError> {
+        if keyed.is_none() {
+            return self.writer.post(activity).await.map(Attempt::Done);
+        }
         self.write_keyed(keyed, move |write| {
             let posted = post_all(write, vec![activity], Atomicity::Each)?;
             let first = posted.outcomes.into_iter().next();
@@ -111,7 +114,7 @@ pub(super) fn find(conn: &mut SqliteConnection, id: ActivityId) -> Result<Option
 pub(super) type ByExternalId = HashMap<(UserKey, ExternalId), Activity>;
 
 /// Posts one after the other, looking everything up first and writing everything last, each with one statement.
-fn post_all(
+pub(super) fn post_all(
     write: &mut Write<'_>,
     wishes: Vec<NewActivity>,
     atomicity: Atomicity,

@@ -1,14 +1,11 @@
 //! Idempotency keys: in this process while a request is under way, in the transaction of its effect afterwards.
 
-use std::{collections::HashSet, sync::Arc};
-
 use async_trait::async_trait;
 use diesel::{SqliteConnection, prelude::*, sql_types::Text};
 use feed_me_domain::{
     Attempt, KeyRefusal, Keyed, RequestKey, StoredAnswer, StoredKey, Timestamp, error::StoreError,
     ports::IdempotencyStore,
 };
-use parking_lot::Mutex;
 
 use super::{
     SqliteStore,
@@ -18,34 +15,6 @@ use super::{
     sql,
     writer::Write,
 };
-
-/// The scopes of the requests that have not been answered yet. They are of this process alone, so a crash leaves none
-/// behind; another process that serves the same file is refused.
-#[derive(Clone, Default)]
-pub(super) struct ScopesUnderWay(Arc<Mutex<HashSet<[u8; 32]>>>);
-
-/// Ends the way of a scope when it goes.
-pub(super) struct ScopeGuard {
-    scopes: ScopesUnderWay,
-    scope: [u8; 32],
-}
-
-impl ScopesUnderWay {
-    fn enter(&self, scope: [u8; 32]) -> Option<ScopeGuard> {
-        let is_new = self.0.lock().insert(scope);
-        is_new.then(|| ScopeGuard { scopes: self.clone(), scope })
-    }
-
-    fn holds(&self, scope: &[u8; 32]) -> bool {
-        self.0.lock().contains(scope)
-    }
-}
-
-impl Drop for ScopeGuard {
-    fn drop(&mut self) {
-        self.scopes.0.lock().remove(&self.scope);
-    }
-}
 
 impl SqliteStore {
     /// Carries out a write that may carry a key: the stored answer comes first, the effect and its answer are stored

@@ -132,7 +132,7 @@ pub(super) fn limit(take: usize) -> i64 {
 
 /// How many rows one statement inserts; what is left over is cut into the smaller sizes, so that all of these stay few
 /// and prepared.
-const ROWS: [usize; 3] = [100, 10, 1];
+const ROWS: [usize; 5] = [100, 30, 10, 3, 1];
 
 /// Inserts many rows by plain binds, in statements of a few fixed sizes.
 pub(super) fn insert<const COLUMNS: usize>(
@@ -144,6 +144,9 @@ pub(super) fn insert<const COLUMNS: usize>(
     let mut cells = rows.into_iter().flatten();
     let row = format!("({})", vec!["?"; COLUMNS].join(", "));
     for size in ROWS {
+        if left < size {
+            continue;
+        }
         let text = format!("insert into {into} values {}", vec![row.as_str(); size].join(", "));
         while size <= left {
             let mut statement = command(text.clone());

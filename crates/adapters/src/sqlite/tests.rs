@@ -77,6 +77,7 @@ pub(super) fn open(folder: &TempDir, clock: Arc<SetClock>) -> SqliteStore {
         access: Access::ReadWrite { pages_max: None },
         readers: 2,
         acquire_timeout: Duration::from_millis(500),
+        commit_group_max: 256,
     };
     SqliteStore::open(options, clock, Arc::new(SystemIds)).unwrap()
 }

@@ -1,7 +1,8 @@
 //! The one connection that writes, and the thread that owns it.
 //!
 //! Writes that wait share a transaction: each runs in a savepoint of its own, the counters and the events of all are
-//! stored once, and one commit, with its one wait for the disk, serves them all. Nobody is answered before it.
+//! stored once, and one commit, with its one wait for the disk, serves them all. Nobody is answered before it. Posts, which
+//! are most of all writes, share a savepoint and their statements too: where the disk is fast, that is what they wait for.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,18 +16,18 @@ use std::{
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use feed_me_domain::{
+    NewActivity,
     error::StoreError,
-    ports::{Clock, IdGenerator},
+    ports::{Atomicity, Clock, IdGenerator, Posted},
     sequence::Turn,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, errors::Trouble, events, idempotency::ScopeGuard};
+use super::{Access, activities, errors::Trouble, events};
+use crate::under_way::ScopeGuard;
 
 /// How many writes wait before the next has to wait outside.
 const QUEUE_MAX: usize = 1024;
-/// How many writes share a commit at most: what a write waits for others stays bounded.
-const GROUP_MAX: usize = 256;
 
 /// What a write works with.
 pub(super) struct Write<'a> {
@@ -43,6 +44,8 @@ pub(super) struct Writer {
 }
 
 enum Queued {
+    /// A post without a key. It shares a transaction, and the statements of other posts in it.
+    Post(Box<Post>),
     /// Shares a transaction with others.
     Shared(Box<dyn Job>),
     /// Has a transaction to itself.
@@ -57,6 +60,7 @@ impl Writer {
         url: &str,
         access: Access,
         patience: Duration,
+        group_max: usize,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Self, String> {
@@ -80,7 +84,7 @@ impl Writer {
             .name("sqlite-writer".to_owned())
             .spawn({
                 let committed = committed.clone();
-                move || serve(conn, jobs, &*clock, &*ids, &committed)
+                move || serve(conn, jobs, group_max, (&*clock, &*ids), &committed)
             })
             .map_err(|error| error.to_string())?;
         Ok(Self { queue: Some(queue), thread: Some(thread), patience, committed })
@@ -99,6 +103,12 @@ impl Writer {
     {
         let (job, answer) = Task::queued(guard, work);
         self.submit(Queued::Shared(job), answer).await
+    }
+
+    /// Posts an activity, in a transaction that may be shared.
+    pub(super) async fn post(&self, activity: NewActivity) -> Result<Posted, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Queued::Post(Box::new(Post { activity, outcome: None, reply })), answer).await
     }
 
     /// Carries out a write in a transaction of its own.
@@ -213,6 +223,48 @@ where
     }
 }
 
+/// A post as the thread sees it.
+struct Post {
+    activity: NewActivity,
+    outcome: Option<Result<Posted, StoreError>>,
+    reply: oneshot::Sender<Result<Posted, StoreError>>,
+}
+
+/// What shares a transaction.
+#[derive(Default)]
+struct Group {
+    jobs: Vec<Box<dyn Job>>,
+    posts: Vec<Post>,
+}
+
+impl Group {
+    fn len(&self) -> usize {
+        self.jobs.len() + self.posts.len()
+    }
+
+    /// The commit failed: so did all of it. A write that failed by itself keeps its own reason.
+    fn fail(&mut self, error: &StoreError) {
+        for job in &mut self.jobs {
+            job.fail(error);
+        }
+        for post in &mut self.posts {
+            if !matches!(post.outcome, Some(Err(_))) {
+                post.outcome = Some(Err(error.clone()));
+            }
+        }
+    }
+
+    fn answer(self) {
+        self.jobs.into_iter().for_each(Job::answer);
+        for Post { outcome, reply, .. } in self.posts {
+            if let Some(outcome) = outcome {
+                // Nobody may be waiting any more.
+                let _ = reply.send(outcome);
+            }
+        }
+    }
+}
+
 fn caught<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(outcome) => outcome.map_err(StoreError::from),
@@ -223,40 +275,39 @@ fn caught<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, StoreError>
 fn serve(
     mut conn: SqliteConnection,
     mut jobs: mpsc::Receiver<Queued>,
-    clock: &dyn Clock,
-    ids: &dyn IdGenerator,
+    group_max: usize,
+    (clock, ids): (&dyn Clock, &dyn IdGenerator),
     committed: &AtomicI64,
 ) {
     let mut next = None;
     while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
-        let mut group = match first {
+        let mut group = Group::default();
+        match first {
             Queued::Bare(work) => {
                 work(&mut conn);
                 continue;
             }
-            Queued::Alone(job) => vec![job],
-            Queued::Shared(job) => {
-                let mut group = vec![job];
-                while group.len() < GROUP_MAX && next.is_none() {
-                    match jobs.try_recv() {
-                        Ok(Queued::Shared(job)) => group.push(job),
-                        Ok(other) => next = Some(other),
-                        Err(_) => break,
+            Queued::Alone(job) => group.jobs.push(job),
+            Queued::Shared(_) | Queued::Post(_) => {
+                let mut taken = Some(first);
+                while let Some(queued) = taken {
+                    match queued {
+                        Queued::Shared(job) => group.jobs.push(job),
+                        Queued::Post(post) => group.posts.push(*post),
+                        other => {
+                            next = Some(other);
+                            break;
+                        }
                     }
-                }
-                group
-            }
-        };
-        match carry_out(&mut conn, &mut group, clock, ids) {
-            Ok(position) => committed.store(position, Ordering::Release),
-            Err(trouble) => {
-                let error = StoreError::from(trouble);
-                for job in &mut group {
-                    job.fail(&error);
+                    taken = if group.len() < group_max { jobs.try_recv().ok() } else { None };
                 }
             }
         }
-        group.into_iter().for_each(Job::answer);
+        match carry_out(&mut conn, &mut group, clock, ids) {
+            Ok(position) => committed.store(position, Ordering::Release),
+            Err(trouble) => group.fail(&StoreError::from(trouble)),
+        }
+        group.answer();
     }
 }
 
@@ -264,7 +315,7 @@ fn serve(
 /// stored.
 fn carry_out(
     conn: &mut SqliteConnection,
-    group: &mut [Box<dyn Job>],
+    group: &mut Group,
     clock: &dyn Clock,
     ids: &dyn IdGenerator,
 ) -> Result<i64, Trouble> {
@@ -287,21 +338,16 @@ fn broken_off() -> Trouble {
 
 fn run_all(
     conn: &mut SqliteConnection,
-    group: &mut [Box<dyn Job>],
+    group: &mut Group,
     clock: &dyn Clock,
     ids: &dyn IdGenerator,
 ) -> Result<i64, Trouble> {
     let loaded = events::counters(conn)?;
     let mut write = Write { conn, turn: Turn::begin(loaded, clock, ids) };
-    for job in group {
-        let checkpoint = write.turn.checkpoint();
-        write.conn.batch_execute("savepoint job")?;
-        if !job.run(&mut write) {
-            write.conn.batch_execute("rollback to job").map_err(|_| broken_off())?;
-            write.turn.roll_back_to(checkpoint);
-        }
-        write.conn.batch_execute("release job")?;
+    for job in &mut group.jobs {
+        in_savepoint(&mut write, |write| job.run(write))?;
     }
+    post_all(&mut write, &mut group.posts)?;
     let Write { conn, turn } = write;
     let (counters, happened) = turn.finish();
     events::append(conn, &happened)?;
@@ -309,4 +355,53 @@ fn run_all(
         events::store_counters(conn, &counters)?;
     }
     Ok(counters.position)
+}
+
+/// Carries out `work` in a savepoint, and takes it back where it says that it failed.
+fn in_savepoint(write: &mut Write<'_>, work: impl FnOnce(&mut Write<'_>) -> bool) -> Result<(), Trouble> {
+    let checkpoint = write.turn.checkpoint();
+    write.conn.batch_execute("savepoint job")?;
+    if !work(write) {
+        write.conn.batch_execute("rollback to job").map_err(|_| broken_off())?;
+        write.turn.roll_back_to(checkpoint);
+    }
+    write.conn.batch_execute("release job")?;
+    Ok(())
+}
+
+/// All posts of a group by the same few statements. Where one fails, none of that is kept, and each goes for itself.
+fn post_all(write: &mut Write<'_>, posts: &mut [Post]) -> Result<(), Trouble> {
+    if posts.is_empty() {
+        return Ok(());
+    }
+    let mut has_failed = false;
+    in_savepoint(write, |write| {
+        has_failed = !post_together(write, posts);
+        !has_failed
+    })?;
+    if has_failed && 1 < posts.len() {
+        for post in posts {
+            in_savepoint(write, |write| post_together(write, std::slice::from_mut(post)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Posts, and notes the outcome of each; whether that succeeded.
+fn post_together(write: &mut Write<'_>, posts: &mut [Post]) -> bool {
+    let wishes = posts.iter().map(|post| post.activity.clone()).collect();
+    match caught(|| activities::post_all(write, wishes, Atomicity::Each)) {
+        Ok(posted) => {
+            for (post, outcome) in posts.iter_mut().zip(posted.outcomes) {
+                post.outcome = Some(Ok(outcome));
+            }
+            true
+        }
+        Err(error) => {
+            for post in posts {
+                post.outcome = Some(Err(error.clone()));
+            }
+            false
+        }
+    }
 }

@@ -37,6 +37,7 @@ pub(super) const KNOWN: &[Known] = &[
     Known { name: "database.url", shown: ShownAs::Url },
     plain("database.pool_size"),
     plain("database.acquire_timeout_ms"),
+    plain("database.commit_group_max"),
     plain("database.read_only"),
     plain("database.max_pages"),
     plain("feed.page_size"),

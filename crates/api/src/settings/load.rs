@@ -168,6 +168,7 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
     );
     let pool_size = reader.number("database.pool_size", &(1..=1000));
     let acquire_timeout_ms = reader.number("database.acquire_timeout_ms", &(1..=600_000));
+    let commit_group_max = reader.number("database.commit_group_max", &(1..=1024));
     let read_only = reader.boolean("database.read_only");
     let max_pages = reader.number("database.max_pages", &(0..=4_294_967_294));
     let is_sqlite = url.as_ref().is_none_or(|url| url.starts_with("sqlite://"));
@@ -183,6 +184,7 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
         url: url?,
         pool_size: pool_size?,
         acquire_timeout_ms: acquire_timeout_ms?,
+        commit_group_max: commit_group_max?,
         read_only: read_only?,
         max_pages: max_pages.map(|pages: u32| Some(pages).filter(|pages| *pages != 0))?,
     })

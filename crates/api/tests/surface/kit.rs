@@ -66,6 +66,7 @@ pub(crate) fn settings() -> Settings {
             url: String::new(),
             pool_size: 1,
             acquire_timeout_ms: 1,
+            commit_group_max: 1,
             read_only: false,
             max_pages: None,
         },

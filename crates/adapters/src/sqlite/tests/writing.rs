@@ -6,9 +6,9 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 use feed_me_domain::{
-    Given, PutUser, Username,
+    Attempt, Given, NewActivity, PutUser, Username, Verb,
     error::StoreError,
-    ports::{DevelopmentRepository, EventLog, UserPut, UserRepository},
+    ports::{DevelopmentRepository, EventLog, Posted, UserPut, UserRepository},
 };
 
 use super::{SetClock, World, open, wish};
@@ -180,4 +180,44 @@ async fn what_is_stored_survives_a_new_start() {
     let store = open(&folder, clock);
     assert!(store.find(&username).await.unwrap().is_some());
     assert_eq!(store.extent().await.unwrap().last, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_share_their_statements_and_one_that_fails_is_alone_in_that() {
+    let world = World::new().await;
+    let ivan = world.user("ivan").await;
+    let World { store, clock: _, folder: _folder } = world;
+    let trigger = "create trigger no_bad before insert on activities when new.verb = 'bad' \
+        begin select raise(abort, 'on purpose'); end";
+    store.writer.run_bare(move |conn| Ok(conn.batch_execute(trigger)?)).await.unwrap();
+    let store = Arc::new(store);
+    for verbs in [&["good"; 45][..], &["good", "bad", "good"]] {
+        let before = store.extent().await.unwrap().last;
+        let release = hold(&store);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let mut posts = Vec::new();
+        for verb in verbs {
+            let (store, wish) =
+                (store.clone(), NewActivity { verb: Verb::parse(verb).unwrap(), ..wish(&ivan, None) });
+            posts.push(tokio::spawn(async move {
+                feed_me_domain::ports::ActivityRepository::post(&*store, wish, None).await
+            }));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        drop(release);
+        let mut ids = Vec::new();
+        for (post, verb) in posts.into_iter().zip(verbs) {
+            match (post.await.unwrap(), *verb) {
+                (Ok(Attempt::Done(Posted::Created(activity))), "good") => ids.push(activity.id),
+                (Err(StoreError::Failed(_)), "bad") => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        ids.sort_unstable();
+        let events = store.after(before, 100).await.unwrap();
+        assert_eq!(events.iter().filter_map(|event| event.activity).collect::<Vec<_>>(), ids);
+        let last = before + i64::try_from(ids.len()).unwrap();
+        assert_eq!(events.last().unwrap().position, last);
+    }
+    assert_eq!(store.find(&ivan).await.unwrap().unwrap().activities, 47);
 }
