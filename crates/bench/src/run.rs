@@ -153,7 +153,8 @@ impl Run<'_> {
             }
         };
         let start = server.wait_until_ready(self.wish.engine == "index")?;
-        eprintln!("  ready after {:.2} s, index after {:?} s", start.ready_s, start.index_s);
+        let index = start.index_s.map(|seconds| format!(", served by the index after {seconds:.2} s"));
+        eprintln!("  ready after {:.2} s{}", start.ready_s, index.unwrap_or_default());
         target.start = Some(start);
         let subjects =
             Subjects::find(server.address(), self.args.connections.max(plan::OPEN_CONNECTIONS)).await?;

@@ -99,6 +99,15 @@ impl Script {
         self.kind
     }
 
+    /// Goes on to the end of a follow that is under way, where one is: the next scenario begins with the same pairs.
+    pub fn settle(&mut self) -> Option<Kind> {
+        let is_under_way = !self.pair.is_multiple_of(2);
+        if is_under_way {
+            self.kind = self.follow_or_unfollow();
+        }
+        is_under_way.then_some(self.kind)
+    }
+
     /// The bytes of the present request.
     pub fn request(&self) -> &[u8] {
         match self.kind {
@@ -127,7 +136,7 @@ impl Script {
         write_request(&mut self.made, "POST", "/v1/activities", &self.body);
     }
 
-    /// The even turns follow, the odd ones end that follow; so at most one follow a connection is left over.
+    /// The even turns follow, the odd ones end that follow.
     fn follow_or_unfollow(&mut self) -> Kind {
         let (follower, followee) = &self.material.pairs[self.pair / 2 % self.material.pairs.len()];
         let (method, kind) =
@@ -182,6 +191,16 @@ mod tests {
                 "PUT /v1/users/ivan/following/eric",
             ]
         );
+    }
+
+    #[test]
+    fn a_follow_that_is_under_way_at_the_end_is_ended_too() {
+        let mut script = script(Mix::FOLLOWS);
+        assert_eq!(script.settle(), None);
+        script.advance();
+        assert_eq!(script.settle(), Some(Kind::Unfollow));
+        assert!(script.request().starts_with(b"DELETE /v1/users/ivan/following/eric "));
+        assert_eq!(script.settle(), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const READY_MAX: Duration = Duration::from_secs(30);
 const INDEX_MAX: Duration = Duration::from_mins(5);
 /// How the line of the log begins that says that the index serves.
 const INDEX_SERVES: &str = "the index serves";
-/// Settings that are handed on from our environment; all others are ours to say.
+/// Settings of the index that are handed on from our environment; all others are ours to say.
 const HANDED_ON: [&str; 2] = ["FEEDME__FEED__INDEX_MEMORY", "FEEDME__FEED__BODY_MEMORY"];
 /// No line for each request, unless it is asked for.
 const QUIET: &str = "info,actix_server=warn,feed_me_api::observe=warn";
@@ -73,7 +73,7 @@ impl Server {
     pub fn start(wanted: &Wanted<'_>) -> anyhow::Result<Started> {
         let mut command = Command::new(std::path::absolute(wanted.feed_me)?);
         unset_settings(&mut command);
-        for name in HANDED_ON {
+        for name in HANDED_ON.into_iter().filter(|_| wanted.engine == "index") {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }

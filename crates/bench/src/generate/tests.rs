@@ -1,5 +1,7 @@
 use std::fs;
 
+use feed_me_domain::Timestamp;
+
 use super::*;
 use crate::size::Size;
 
@@ -30,21 +32,20 @@ fn the_first_lines_of_seed_1_are_those_of_always() {
         first(activities),
         r#"{"id":"019a3d5e-52b4-7367-a19e-3cdc5d4f0653","actor":"dev-e4c0ed1517","verb":"update","object":"activity_notification:3677ddc36004","target":"dev-f7ac9b6924","published":"2025-11-01T03:03:03.092871Z","data":{}}"#
     );
-    assert_eq!(first(follows), "FIRST");
+    assert_eq!(
+        first(follows),
+        r#"{"follower":"dev-9e3779b97f","followee":"dev-3c6ef372fe","since":"2026-04-29T04:41:20.888128Z"}"#
+    );
 }
 
 #[test]
 fn the_import_takes_every_line() {
-    let at = feed_me_domain_time();
+    let at = Timestamp::parse("2026-11-24T00:00:00Z").unwrap();
     for file in bytes(3, false) {
         for line in String::from_utf8(file).unwrap().lines() {
             assert!(feed_me_api::transfer::parse_line(line, at).is_ok(), "{line}");
         }
     }
-}
-
-fn feed_me_domain_time() -> feed_me_domain::Timestamp {
-    feed_me_domain::Timestamp::parse("2026-11-24T00:00:00Z").unwrap()
 }
 
 #[test]

@@ -8,7 +8,10 @@ use tokio::{
 };
 
 use super::tally::Tally;
-use crate::{http::Connection, script::Script};
+use crate::{
+    http::Connection,
+    script::{Kind, Script},
+};
 
 /// What all connections share.
 #[derive(Debug)]
@@ -46,8 +49,10 @@ pub(super) async fn closed(
         clients.push(spawn_local(async move {
             while !shared.borrow().is_over() {
                 let began = Instant::now();
-                ask(&mut connection, &mut script, began, &shared).await;
+                let kind = script.advance();
+                ask(&mut connection, &script, kind, began, &shared).await;
             }
+            settle(&mut connection, &mut script, &shared).await;
         }));
     }
     Ok(clients)
@@ -68,20 +73,21 @@ pub(super) async fn open(
         clients.push(spawn_local(async move {
             while !shared.borrow().is_over() {
                 let waiting_since = Instant::now();
-                let Some(due) = due.lock().await.recv().await else { return };
+                let Some(due) = due.lock().await.recv().await else { break };
                 if shared.borrow().is_counting && waiting_since < due {
                     shared.borrow_mut().tally.late(nanos_since(due));
                 }
-                ask(&mut connection, &mut script, due, &shared).await;
+                let kind = script.advance();
+                ask(&mut connection, &script, kind, due, &shared).await;
             }
+            settle(&mut connection, &mut script, &shared).await;
         }));
     }
     Ok(clients)
 }
 
 /// Sends one request and counts its answer from `began`.
-async fn ask(connection: &mut Connection, script: &mut Script, began: Instant, shared: &SharedHere) {
-    let kind = script.advance();
+async fn ask(connection: &mut Connection, script: &Script, kind: Kind, began: Instant, shared: &SharedHere) {
     let answered = connection.ask(script.request()).await;
     let nanos = nanos_since(began);
     let mut shared = shared.borrow_mut();
@@ -97,6 +103,15 @@ async fn ask(connection: &mut Connection, script: &mut Script, began: Instant, s
         Err(error) => {
             shared.wrong.get_or_insert_with(|| format!("{kind:?} was not answered: {error}"));
         }
+    }
+}
+
+/// Leaves nothing behind that the next scenario would stumble over.
+async fn settle(connection: &mut Connection, script: &mut Script, shared: &SharedHere) {
+    if shared.borrow().wrong.is_none()
+        && let Some(kind) = script.settle()
+    {
+        ask(connection, script, kind, Instant::now(), shared).await;
     }
 }
 
