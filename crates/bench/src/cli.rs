@@ -62,6 +62,9 @@ pub struct LoadArgs {
     /// The binary that migrates and imports
     #[arg(long, value_name = "FILE", default_value = "target/release/feed-me")]
     pub feed_me: PathBuf,
+    /// Write straight into the tables whatever the size
+    #[arg(long, conflicts_with = "files")]
+    pub bulk: bool,
     /// Files to import instead of a graph
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -79,7 +82,7 @@ impl LoadArgs {
     /// What to load.
     pub fn source(&self) -> Source {
         if self.files.is_empty() {
-            Source::Generated { size: self.size, seed: self.seed }
+            Source::Generated { size: self.size, seed: self.seed, is_bulk: self.bulk || self.size != Size::S }
         } else {
             Source::Files(self.files.clone())
         }

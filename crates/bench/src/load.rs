@@ -38,6 +38,8 @@ pub enum Source {
         size: Size,
         /// Which of that size.
         seed: u64,
+        /// Whether it is written straight into the tables.
+        is_bulk: bool,
     },
     /// Files that `feed-me import` takes.
     Files(Vec<PathBuf>),
@@ -49,15 +51,15 @@ pub fn load(feed_me: &Path, database: &Database, source: &Source) -> anyhow::Res
     let began = Instant::now();
     match source {
         Source::Files(files) => import(feed_me, database, files)?,
-        Source::Generated { size, seed } => {
+        Source::Generated { size, seed, is_bulk } => {
             let graph = Graph::new(size.shape(), *seed);
-            let achieved = if *size == Size::S {
+            let achieved = if *is_bulk {
+                bulk(database, &graph)?
+            } else {
                 let folder = tempfile::tempdir().context("no folder for the generated files")?;
                 let (files, achieved) = generate::write(&graph, folder.path(), true)?;
                 import(feed_me, database, &files)?;
                 achieved
-            } else {
-                bulk(database, &graph)?
             };
             eprintln!("{}", achieved.told());
         }

@@ -215,7 +215,7 @@ impl Run<'_> {
                 "{whole} was not measured, so half of its rate is not known"
             )));
         }
-        let connections = if rate.is_some() { plan::OPEN_CONNECTIONS } else { self.args.connections };
+        let connections = scenario.connections.unwrap_or(self.args.connections);
         let watched = Watched::new(server.pid(), Some(&self.wish.database));
         let material = |connection| subjects.material(&scenario.pages, connection);
         let load = self.load(connections, rate);

@@ -20,6 +20,13 @@ const WALKS_MAX: usize = 600;
 const DEEP_PAGES: usize = 20;
 /// From how many followees a viewer is a wide one.
 const WIDE_MIN: u64 = 4_000;
+/// For how many followees the time of a page is told apart: those of the table in the design, as far as users have them.
+pub const FOLLOWEES: [(&str, u64); 4] = [
+    ("alone-10-followees", 10),
+    ("alone-50-followees", 50),
+    ("alone-200-followees", 200),
+    ("alone-1000-followees", 1_000),
+];
 /// How many follows each connection has to itself.
 const PAIRS: usize = 4;
 /// How many actors post.
@@ -32,6 +39,8 @@ pub struct Subjects {
     pub first: Rc<[Vec<u8>]>,
     /// First pages of friends feeds of users who follow thousands.
     pub wide: Rc<[Vec<u8>]>,
+    /// First pages of friends feeds of users who follow about as many as [`FOLLOWEES`] say, in that order.
+    pub by_followees: Vec<Rc<[Vec<u8>]>>,
     /// Pages of friends feeds below 2,000 items.
     pub deep: Rc<[Vec<u8>]>,
     /// First pages of own feeds.
@@ -71,6 +80,12 @@ impl Subjects {
         ensure!(!first.is_empty(), "no friends feed of the database has a full page");
         let wide = users.iter().filter(|user| user.following >= WIDE_MIN);
         let (wide, _) = server.full_pages(wide.map(User::friends)).await?;
+        let mut by_followees = Vec::new();
+        for (_, count) in FOLLOWEES {
+            let about = |user: &&User| user.following.abs_diff(count) <= count / 10;
+            let (pages, _) = server.full_pages(users.iter().filter(about).map(User::friends)).await?;
+            by_followees.push(pages.into());
+        }
         let own = users.iter().filter(|user| user.activities >= PAGE as u64);
         let (own, _) = server.full_pages(own.map(User::own)).await?;
         let deep = server.deep_pages(users.iter().filter(friends)).await?;
@@ -79,6 +94,7 @@ impl Subjects {
         Ok(Self {
             first: first.into(),
             wide: wide.into(),
+            by_followees,
             deep: deep.into(),
             own: own.into(),
             sample,

@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::{script::Mix, subjects::Subjects};
+use crate::{
+    script::Mix,
+    subjects::{FOLLOWEES, Subjects},
+};
 
 /// The constant body on bare actix-web.
 pub(super) const BARE: &str = "constant-bare";
@@ -22,6 +25,8 @@ pub(super) struct Named {
     pub(super) mix: Mix,
     /// The pages that are read.
     pub(super) pages: Rc<[Vec<u8>]>,
+    /// How many connections ask, where that is not left to the command line.
+    pub(super) connections: Option<u32>,
     /// Why it cannot be measured on these data, where it cannot.
     pub(super) left_out: Option<String>,
     /// The scenario of which this is the open loop at half of the rate.
@@ -34,6 +39,7 @@ pub(super) fn scenarios(subjects: &Subjects) -> Vec<Named> {
         name,
         mix,
         pages: pages.clone(),
+        connections: None,
         left_out: None,
         half_of: None,
     };
@@ -41,7 +47,17 @@ pub(super) fn scenarios(subjects: &Subjects) -> Vec<Named> {
         left_out: pages.is_empty().then(|| missing.to_owned()),
         ..named(name, Mix::READS, pages)
     };
-    vec![
+    // One client alone, so that its latency is the time of a page and not that of a queue.
+    let alone = FOLLOWEES.iter().zip(&subjects.by_followees).map(|((name, _), pages)| Named {
+        connections: Some(1),
+        ..reads(name, pages, "no user of these data follows about as many")
+    });
+    let alone_wide = Named {
+        connections: Some(1),
+        ..reads("alone-5000-followees", &subjects.wide, "no user of these data follows 4,000 or more")
+    };
+    let mut scenarios: Vec<Named> = alone.chain([alone_wide]).collect();
+    scenarios.extend([
         reads("friends-first", &subjects.first, "no friends feed has a full page"),
         reads("friends-first-5000", &subjects.wide, "no user of these data follows 4,000 or more"),
         reads("friends-deep", &subjects.deep, "no friends feed of these data has 2,000 items"),
@@ -49,6 +65,11 @@ pub(super) fn scenarios(subjects: &Subjects) -> Vec<Named> {
         named("post", Mix::POSTS, &subjects.first),
         named("follow-unfollow", Mix::FOLLOWS, &subjects.first),
         named(MIXED, Mix::MIXED, &subjects.first),
-        Named { half_of: Some(MIXED), ..named("mixed-at-half-rate", Mix::MIXED, &subjects.first) },
-    ]
+        Named {
+            half_of: Some(MIXED),
+            connections: Some(OPEN_CONNECTIONS),
+            ..named("mixed-at-half-rate", Mix::MIXED, &subjects.first)
+        },
+    ]);
+    scenarios
 }
