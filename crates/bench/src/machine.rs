@@ -1,6 +1,6 @@
 //! What the figures were measured on.
 
-use std::{fs, process::Command, thread::available_parallelism};
+use std::{fs, process::Command};
 
 use chrono::{DateTime, Utc};
 
@@ -16,7 +16,8 @@ impl Machine {
             memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
         Self {
             cpu: name.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned()),
-            cores: available_parallelism().map_or(1, usize::from),
+            // Not what this process may use: it is pinned to one of them.
+            cores: cpus.lines().filter(|line| line.starts_with("processor")).count(),
             memory_bytes: total.and_then(|total| total.parse::<u64>().ok()).unwrap_or(0) * 1024,
             is_pinned: false,
             date: today().format("%-d %B %Y").to_string(),

@@ -91,7 +91,7 @@ pub async fn run(args: &RunArgs) -> anyhow::Result<()> {
     let mut results = read_or_new(args)?;
     for wish in &args.targets {
         let (target, is_pinned) = Run { args, wish }.target().await?;
-        results.machine.is_pinned = is_pinned;
+        results.machine.is_pinned |= is_pinned;
         // The same target measured again takes the place of what was measured before.
         results.targets.retain(|it| it.told() != target.told());
         results.targets.push(target);

@@ -120,3 +120,72 @@ fn check(db: &Connection, achieved: &Achieved) -> anyhow::Result<()> {
     ensure!(count("follows")? == achieved.follows, "the follows are not all there");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::size::{Shape, Size};
+
+    /// A database as `feed-me migrate` makes it, but for its own list of migrations.
+    fn migrated(path: &Path) -> Connection {
+        let db = Connection::open(path).unwrap();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite");
+        let mut migrations: Vec<_> = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+        migrations.sort();
+        for migration in migrations {
+            db.execute_batch(&fs::read_to_string(migration.join("up.sql")).unwrap()).unwrap();
+        }
+        db
+    }
+
+    fn number(db: &Connection, query: &str) -> i64 {
+        db.query_row(query, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_bulk_load_leaves_rows_counts_sequence_and_indexes_as_writes_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("small.db");
+        let db = migrated(&path);
+        let indexes_before = indexes(&db).unwrap();
+        assert!(!indexes_before.is_empty());
+        drop(db);
+        let shape = Shape { users: 100, activities: 3_000, ..Size::S.shape() };
+        let achieved = fill(&path, &Graph::new(shape, 1)).unwrap();
+
+        let db = Connection::open(&path).unwrap();
+        assert_eq!(indexes(&db).unwrap(), indexes_before);
+        assert_eq!(number(&db, "select count(*) from activities"), 3_000);
+        assert_eq!(number(&db, "select count(*) from follows").unsigned_abs(), achieved.follows);
+        let wrong = "select count(*) from users where \
+            activities <> (select count(*) from activities where actor = key) \
+            or following <> (select count(*) from follows where follower = key) \
+            or followers <> (select count(*) from follows where followee = key)";
+        assert_eq!(number(&db, wrong), 0);
+        assert_eq!(number(&db, "select count(*) from pragma_foreign_key_check"), 0);
+        let rows = achieved.activities + achieved.follows;
+        assert_eq!(number(&db, "select position from sequence").unsigned_abs(), rows);
+        assert_eq!(number(&db, "select user_key from sequence"), 100);
+        let latest = "select stamp - (select max(published) from activities) from sequence";
+        assert!(number(&db, latest) >= 0);
+        assert_eq!(
+            number(&db, "select count(distinct ordinal) from follows").unsigned_abs(),
+            achieved.follows
+        );
+        assert_eq!(db.query_row("pragma journal_mode", [], |row| row.get::<_, String>(0)).unwrap(), "wal");
+    }
+
+    #[test]
+    fn a_database_that_has_users_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full.db");
+        let db = migrated(&path);
+        let insert =
+            "insert into users (key, id, username, created_at, named_at) values (1, x'01', 'ivan', 0, 0)";
+        db.execute_batch(insert).unwrap();
+        let shape = Shape { users: 100, activities: 10, ..Size::S.shape() };
+        assert!(fill(&path, &Graph::new(shape, 1)).unwrap_err().to_string().contains("has users already"));
+    }
+}

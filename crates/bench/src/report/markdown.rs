@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::results::{Machine, Measured, Outcome, Results, Scenario, Target};
+use crate::results::{Machine, Outcome, Results, Scenario, Target};
 
 /// The constants that everything is compared with, by their names in the results.
 const BARE: &str = "constant-bare";
@@ -10,19 +10,29 @@ const PRODUCT: &str = "constant-product";
 /// A share of a core that is noise.
 const OTHERS_MAX: f64 = 0.2;
 
-/// The report; `charts` are titles and files.
-pub(super) fn written(results: &Results, charts: &[(&'static str, String)]) -> String {
+/// The report. `small` are the results of size S, where these are others; `charts` are titles and files.
+pub(super) fn written(
+    results: &Results,
+    small: Option<&Results>,
+    charts: &[(&'static str, String)],
+) -> String {
     let mut out = String::new();
     // Writing to a string does not fail.
-    let _ = report(&mut out, results, charts);
+    let _ = report(&mut out, results, small, charts);
     out
 }
 
-fn report(out: &mut String, results: &Results, charts: &[(&'static str, String)]) -> fmt::Result {
+fn report(
+    out: &mut String,
+    results: &Results,
+    small: Option<&Results>,
+    charts: &[(&'static str, String)],
+) -> fmt::Result {
     writeln!(out, "# Load run: {}\n", results.title)?;
     conditions(out, results)?;
     for target in &results.targets {
-        one(out, target)?;
+        let alike = |it: &&Target| it.database == target.database && it.engine == target.engine;
+        one(out, target, small.and_then(|small| small.targets.iter().find(alike)))?;
     }
     writeln!(out, "## Charts\n")?;
     for (title, file) in charts {
@@ -46,7 +56,7 @@ fn conditions(out: &mut String, results: &Results) -> fmt::Result {
     writeln!(out, "* again by: `{}`\n", results.command)
 }
 
-fn one(out: &mut String, target: &Target) -> fmt::Result {
+fn one(out: &mut String, target: &Target, small: Option<&Target>) -> fmt::Result {
     writeln!(out, "## {}\n", target.told())?;
     if let Some(why) = &target.refused {
         return writeln!(out, "Left out: the server refuses this engine: `{why}`\n");
@@ -60,14 +70,23 @@ fn one(out: &mut String, target: &Target) -> fmt::Result {
     }
     writeln!(
         out,
-        "| scenario | requests/s | p50 ms | p99 ms | p99.9 ms | server CPU µs | PostgreSQL CPU µs | memory MiB | of bare: CPU (rate) | of the product's stack: CPU (rate) |"
+        "| scenario | requests/s | p50 ms | p99 ms | p99.9 ms | server CPU µs | PostgreSQL CPU µs | memory MiB | of bare: CPU (rate) | of the product's stack: CPU (rate) | cores: server, others |"
     )?;
-    writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+    writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
     for scenario in target.constants.iter().chain(&target.scenarios) {
         row(out, target, scenario)?;
     }
     writeln!(out)?;
-    notes(out, target)
+    notes(out, target)?;
+    for name in ["friends-first", "friends-deep"] {
+        if let (Some(here), Some(there)) =
+            (target.scenario(name), small.and_then(|small| small.scenario(name)))
+        {
+            let times = here.server_cpu_us / there.server_cpu_us.max(0.1);
+            writeln!(out, "* {name}: the server's CPU time is {times:.2} times that of size S")?;
+        }
+    }
+    writeln!(out)
 }
 
 fn row(out: &mut String, target: &Target, scenario: &Scenario) -> fmt::Result {
@@ -83,7 +102,7 @@ fn row(out: &mut String, target: &Target, scenario: &Scenario) -> fmt::Result {
     };
     writeln!(
         out,
-        "| {} | {:.0} | {:.3} | {:.3} | {:.3} | {:.1} | {postgres} | {} | {} | {} |",
+        "| {} | {:.0} | {:.3} | {:.3} | {:.3} | {:.1} | {postgres} | {} | {} | {} | {:.2}, {:.2} |",
         scenario.name,
         measured.per_second,
         latency.p50_us / 1e3,
@@ -93,6 +112,8 @@ fn row(out: &mut String, target: &Target, scenario: &Scenario) -> fmt::Result {
         measured.memory_bytes >> 20,
         ratio(BARE),
         ratio(PRODUCT),
+        measured.server_share,
+        measured.others_share,
     )
 }
 
@@ -104,10 +125,23 @@ fn notes(out: &mut String, target: &Target) -> fmt::Result {
             writeln!(out, "* {} was left out: {why}", scenario.name)?;
         }
     }
-    for scenario in all() {
-        if let Some(measured) = scenario.measured() {
-            disturbed(out, &scenario.name, measured)?;
-        }
+    let measured = || all().filter_map(|scenario| Some((scenario.name.as_str(), scenario.measured()?)));
+    for (name, it) in measured().filter(|(_, it)| it.is_driver_bound()) {
+        writeln!(
+            out,
+            "* {name}: the driver's core was full and the server's was not ({:.2}), so the rate is the driver's; the CPU \
+             time of a request holds",
+            it.server_share
+        )?;
+    }
+    let disturbed = measured().filter(|(_, it)| it.others_share > OTHERS_MAX).count();
+    if disturbed > 0 {
+        writeln!(
+            out,
+            "* other programs took more than {OTHERS_MAX} cores during {disturbed} of {} scenarios (the last column): rates and \
+             latencies are worse than they would be on a machine of one's own, and CPU times somewhat",
+            measured().count()
+        )?;
     }
     if let Some(half) = target.scenario("mixed-at-half-rate") {
         let times = half.latency.p99_us / half.latency.p50_us.max(1.0);
@@ -128,25 +162,6 @@ fn notes(out: &mut String, target: &Target) -> fmt::Result {
         let times = grouped.per_second / alone.per_second.max(1.0);
         writeln!(out, "* durable posts with 32 clients: {times:.1} times those with one write a commit")?;
     }
-    writeln!(out)
-}
-
-fn disturbed(out: &mut String, name: &str, measured: &Measured) -> fmt::Result {
-    if measured.is_driver_bound() {
-        writeln!(
-            out,
-            "* {name}: the driver's core was full and the server's was not ({:.2} of a core), so the rate is the driver's; \
-             the CPU time of a request holds",
-            measured.server_share
-        )?;
-    }
-    if measured.others_share > OTHERS_MAX {
-        writeln!(
-            out,
-            "* {name}: other programs took {:.1} cores meanwhile, so rate and latency are worse than they would be",
-            measured.others_share
-        )?;
-    }
     Ok(())
 }
 
@@ -165,7 +180,7 @@ requests by CPU second, which other programs on the machine hardly disturb, the 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{Latency, Start};
+    use crate::results::{Latency, Measured, Start};
 
     fn scenario(name: &str, per_second: f64, server_cpu_us: f64) -> Scenario {
         let latency = Latency { p50_us: 100.0, p99_us: 450.0, p999_us: 900.0 };
@@ -175,6 +190,8 @@ mod tests {
             server_cpu_us,
             latency,
             memory_bytes: 64 << 20,
+            server_share: 0.9,
+            others_share: 0.5,
             ..Measured::default()
         };
         Scenario { name: name.to_owned(), outcome: Outcome::Measured(measured) }
@@ -216,10 +233,15 @@ mod tests {
 
     #[test]
     fn the_table_has_figures_ratios_and_the_lines_that_must_hold() {
-        let report = written(&results(), &[("Rate", "S-throughput.svg".to_owned())]);
+        let mut small = results();
+        small.targets[0].scenarios[0] = scenario("friends-first", 1.0, 32.0);
+        let charts = [("Rate", "S-throughput.svg".to_owned())];
+        let report = written(&results(), Some(&small), &charts);
         for part in [
-            "| friends-first | 20000 | 0.100 | 0.450 | 0.900 | 40.0 | – | 64 | 0.25 (0.25) | – |",
+            "| friends-first | 20000 | 0.100 | 0.450 | 0.900 | 40.0 | – | 64 | 0.25 (0.25) | – | 0.90, 0.50 |",
             "p99 is 4.5 times p50",
+            "more than 0.2 cores during 5 of 5 scenarios",
+            "* friends-first: the server's CPU time is 1.25 times that of size S",
             "10.0 times those with one write a commit",
             "* friends-deep was left out: too few",
             "Left out: the server refuses this engine: `no`",
