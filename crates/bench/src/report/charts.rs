@@ -90,28 +90,28 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 fn draw(chart: &Chart, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
     area.fill(&WHITE)?;
     let text = |size: u32| ("sans-serif", size).into_font().color(&INK);
-    area.draw_text(chart.title, &text(17), (16, 12))?;
+    area.draw_text(chart.title, &text(20), (16, 12))?;
     let row = i32::try_from(ROW)?;
     let mut top = row * 2;
     for (name, bars) in &chart.groups {
-        area.draw_text(name, &text(14), (16, top + 4))?;
+        area.draw_text(name, &text(17), (16, top + 4))?;
         top += row + 4;
         for bar in bars {
             let end = chart.place(bar.value);
-            area.draw_text(&bar.name, &text(12), (32, top + 3))?;
+            area.draw_text(&bar.name, &text(15), (32, top + 3))?;
             if let Some(beyond) = bar.beyond {
                 let far = chart.place(beyond);
                 area.draw(&Rectangle::new([(end, top), (far, top + row - 5)], PALE.filled()))?;
             }
             area.draw(&Rectangle::new([(LEFT, top), (end, top + row - 5)], FULL.filled()))?;
             let after = bar.beyond.map_or(end, |beyond| chart.place(beyond).max(end));
-            area.draw_text(&bar.label, &text(12), (after + 6, top + 3))?;
+            area.draw_text(&bar.label, &text(15), (after + 6, top + 3))?;
             top += row;
         }
         top += row / 2;
     }
     if chart.is_logarithmic {
-        area.draw_text("lengths are logarithmic", &text(11), (16, top + 4))?;
+        area.draw_text("lengths are logarithmic", &text(14), (16, top + 4))?;
     }
     area.present()?;
     Ok(())
