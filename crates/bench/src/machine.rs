@@ -38,7 +38,8 @@ fn commit() -> String {
         output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let Some(commit) = git(&["rev-parse", "--short=10", "HEAD"]) else { return "unknown".to_owned() };
-    let differs =
-        git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|files| !files.is_empty());
+    // The results may lie there of another run: they change nothing.
+    let status = ["status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/results"];
+    let differs = git(&status).is_some_and(|files| !files.is_empty());
     if differs { format!("{commit}+") } else { commit }
 }

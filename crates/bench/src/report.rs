@@ -11,6 +11,7 @@ use crate::results::Results;
 
 /// The results that larger sizes are compared with, where they lie beside them.
 const SMALL: &str = "S.json";
+const LARGER: [&str; 2] = ["M", "L"];
 
 /// Writes the report of a file of results: `L.json` becomes `L.md`, `L-throughput.svg`, `L-cpu.svg` and `L-latency.svg`.
 pub fn write(path: &Path) -> anyhow::Result<()> {
@@ -23,7 +24,7 @@ pub fn write(path: &Path) -> anyhow::Result<()> {
         charts.push((chart.title, name));
     }
     let small = path.with_file_name(SMALL);
-    let small = if small != path && small.exists() { Some(read(&small)?) } else { None };
+    let small = if LARGER.contains(&stem) && small.exists() { Some(read(&small)?) } else { None };
     write_file(&path.with_extension("md"), &markdown::written(&results, small.as_ref(), &charts))
 }
 
