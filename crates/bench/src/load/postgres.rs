@@ -22,7 +22,7 @@ use crate::{
 const EPOCH_2000: i64 = 946_684_800_000_000;
 /// How each binary COPY begins: signature, flags, length of an extension.
 const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// Longer than any index of size L takes to sort in less.
+/// How indexes are made: with memory to sort in, and without waiting for the disk after each statement.
 const INDEXING: &str = "set maintenance_work_mem = '768MB'; set synchronous_commit = off; ";
 
 /// Statements that make again what [`DROPS`] drop. Foreign keys come last: they need what they point at.
