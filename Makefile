@@ -37,8 +37,8 @@ lint: ## format, clippy, documentation, shell scripts, licences: no warning is l
 fmt: ## format the Rust code
 	cargo fmt --all
 
-bench: ## what the domain costs, by criterion; scripts/measure-batch.py tells what a batch saves
-	cargo bench --package feed-me-domain
+bench: ## what the domain costs, then a load run over HTTP, into bench/results/; SIZE=S (minutes), M or L
+	@scripts/bench
 
 clean-data: ## remove data/feed-me.db
 	rm -f data/feed-me.db data/feed-me.db-wal data/feed-me.db-shm data/feed-me.loading.db*

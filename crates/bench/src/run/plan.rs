@@ -1,0 +1,75 @@
+//! Which scenarios there are, in the order in which they are run: reads before writes change anything.
+
+use std::rc::Rc;
+
+use crate::{
+    script::Mix,
+    subjects::{FOLLOWEES, Subjects},
+};
+
+/// The constant body on bare actix-web.
+pub(super) const BARE: &str = "constant-bare";
+/// The constant body within the product's middleware.
+pub(super) const PRODUCT: &str = "constant-product";
+/// The most that the mixed load does.
+const MIXED: &str = "mixed-90-5-5";
+/// How many connections the open loop has: more than are ever needed at half of the peak, unless the server stalls.
+pub(super) const OPEN_CONNECTIONS: u32 = 64;
+
+/// A scenario.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What is asked for.
+    pub(super) mix: Mix,
+    /// The pages that are read.
+    pub(super) pages: Rc<[Vec<u8>]>,
+    /// How many connections ask, where that is not left to the command line.
+    pub(super) connections: Option<u32>,
+    /// Why it cannot be measured on these data, where it cannot.
+    pub(super) left_out: Option<String>,
+    /// The scenario of which this is the open loop at half of the rate.
+    pub(super) half_of: Option<&'static str>,
+}
+
+/// All scenarios on what was found.
+pub(super) fn scenarios(subjects: &Subjects) -> Vec<Named> {
+    let named = |name, mix, pages: &Rc<[Vec<u8>]>| Named {
+        name,
+        mix,
+        pages: pages.clone(),
+        connections: None,
+        left_out: None,
+        half_of: None,
+    };
+    let reads = |name, pages: &Rc<[Vec<u8>]>, missing: &str| Named {
+        left_out: pages.is_empty().then(|| missing.to_owned()),
+        ..named(name, Mix::READS, pages)
+    };
+    // One client alone, so that its latency is the time of a page and not that of a queue.
+    let alone = FOLLOWEES.iter().zip(&subjects.by_followees).map(|((name, _), pages)| Named {
+        connections: Some(1),
+        ..reads(name, pages, "no user of these data follows about as many")
+    });
+    let alone_wide = Named {
+        connections: Some(1),
+        ..reads("alone-5000-followees", &subjects.wide, "no user of these data follows 4,000 or more")
+    };
+    let mut scenarios: Vec<Named> = alone.chain([alone_wide]).collect();
+    scenarios.extend([
+        reads("friends-first", &subjects.first, "no friends feed has a full page"),
+        reads("friends-first-5000", &subjects.wide, "no user of these data follows 4,000 or more"),
+        reads("friends-deep", &subjects.deep, "no friends feed of these data has 2,000 items"),
+        reads("own-first", &subjects.own, "no own feed has a full page"),
+        named("post", Mix::POSTS, &subjects.first),
+        named("follow-unfollow", Mix::FOLLOWS, &subjects.first),
+        named(MIXED, Mix::MIXED, &subjects.first),
+        Named {
+            half_of: Some(MIXED),
+            connections: Some(OPEN_CONNECTIONS),
+            ..named("mixed-at-half-rate", Mix::MIXED, &subjects.first)
+        },
+    ]);
+    scenarios
+}
