@@ -14,6 +14,7 @@ mod development;
 mod events;
 mod feeds;
 mod follows;
+mod application_keys;
 mod idempotency;
 mod relations;
 mod secrets;
@@ -22,6 +23,6 @@ mod transfer;
 mod users;
 
 pub use self::{
-    activities::*, clock::*, development::*, events::*, feeds::*, follows::*, idempotency::*, relations::*,
+    activities::*, application_keys::*, clock::*, development::*, events::*, feeds::*, follows::*, idempotency::*, relations::*,
     secrets::*, stores::*, transfer::*, users::*,
 };

@@ -8,7 +8,7 @@ use diesel::{
     sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz},
 };
 use feed_me_domain::{
-    Attempt, RequestKey, StoreError, StoredAnswer, StoredKey, Timestamp, ports::IdempotencyStore,
+    Attempt, Keyed, RequestKey, StoreError, StoredAnswer, StoredKey, Timestamp, ports::IdempotencyStore,
 };
 
 use super::{
@@ -33,6 +33,10 @@ impl IdempotencyStore for PgStore {
             })
         })
         .await
+    }
+
+    async fn remember(&self, keyed: Keyed<()>) -> Result<Attempt<()>, StoreError> {
+        self.attempt(Some(keyed), |_| Ok(())).await
     }
 
     async fn sweep(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
