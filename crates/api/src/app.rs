@@ -9,11 +9,11 @@ use std::{
 use feed_me_adapters::{
     postgres::{self, PgOptions, PgStore},
     sqlite::{Access, AlreadyServed, OpenError, ServingLock, SqliteOptions, SqliteStore},
-    system::{SystemClock, SystemIds, random_key},
+    system::{SystemClock, SystemIds, SystemSecrets, random_key},
 };
 use feed_me_domain::{
     CursorCodec, StoreError,
-    ports::{Clock, IdGenerator, Stores},
+    ports::{Clock, IdGenerator, SecretSource, Stores},
 };
 
 use crate::{
@@ -76,7 +76,8 @@ impl App {
         let FeedEngine::Sql = settings.feed.engine;
         let stores = database.stores();
         let cursors = CursorCodec::new(&cursor_key(&settings.feed, &stores, database).await?);
-        let services = Services::new(&stores, &database.clock, &cursors);
+        let secret_source: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
+        let services = Services::new(&stores, &database.clock, &secret_source, &cursors);
         Ok(Self { services, stores, clock: database.clock.clone() })
     }
 }

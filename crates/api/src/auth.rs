@@ -21,7 +21,9 @@ use std::{
 };
 
 use actix_web::http::header::HeaderMap;
-use feed_me_domain::{Caller, Denial, Error, KeySecret, Timestamp, User};
+use feed_me_domain::{
+    Caller, Denial, Error, KeySecret, PageLimit, StoreError, Timestamp, User, services::PageRequest,
+};
 use tokio::sync::OnceCell;
 
 use self::{
@@ -169,5 +171,26 @@ impl From<Denial> for Failure {
         };
         let challenge = format!("{}, error=\"insufficient_scope\"{needed}", bearer::CHALLENGE);
         Self { challenge: Some(challenge), ..Self::new(problem::FORBIDDEN, denial.to_string()) }
+    }
+}
+
+/// Tells at a start what an operator will want to know: that nobody can call yet, or that a secret is weak.
+pub async fn tell(settings: &AuthSettings, services: &Services) -> Result<(), StoreError> {
+    if settings.mode == AuthMode::Off {
+        return Ok(());
+    }
+    for (kid, _) in settings.user_token_secrets.iter().filter(|(_, secret)| secret.is_short()) {
+        let at_least = TokenSecret::BYTES_MIN;
+        tracing::warn!(kid, at_least, "a secret of user tokens has fewer bytes than it should have");
+    }
+    let one = PageRequest { limit: PageLimit::default(), cursor: None };
+    match services.application_keys.list(&one).await {
+        Ok(page) if page.items.is_empty() => {
+            tracing::warn!("there is no application key yet: feed-me keys create --name NAME --scopes admin makes one");
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(Error::Store(error)) => Err(error),
+        Err(other) => Err(StoreError::Failed(other.to_string())),
     }
 }

@@ -1,4 +1,4 @@
-//! What a server does beside answering: it forgets what is old.
+//! What a server does beside answering: it forgets what is old, and stores what can wait.
 
 use std::{future::Future, time::Duration};
 
@@ -6,7 +6,7 @@ use feed_me_domain::{
     StoreError, Timestamp,
     ports::{Clock, Stores},
 };
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_local};
 
 use crate::app::App;
 
@@ -14,6 +14,8 @@ use crate::app::App;
 const KEYS_KEPT_HOURS: u64 = 24;
 /// Between two rounds.
 const ROUND_EVERY: Duration = Duration::from_mins(1);
+/// How soon it is stored that a key was used.
+const USES_EVERY: Duration = Duration::from_secs(1);
 /// The most rows that one write takes away, so that requests do not wait long for their turn.
 const STEP_ROWS: usize = 500;
 /// Between two steps of a round.
@@ -25,7 +27,8 @@ pub struct Background {
 }
 
 impl Background {
-    /// Begins to forget stored answers older than a day, and events older than `retention_hours`.
+    /// Begins to forget stored answers older than a day and events older than `retention_hours`, and to store when keys
+    /// were used.
     pub fn start(app: &App, retention_hours: u64) -> Self {
         let (stores, clock) = (app.stores.clone(), app.clock.clone());
         let keys = forever(ROUND_EVERY, "stored answers are not cleared away", move || {
@@ -37,7 +40,12 @@ impl Background {
             let (stores, before) = (stores.clone(), hours_ago(&*clock, retention_hours));
             async move { trim(&stores, before).await }
         });
-        Self { tasks: vec![tokio::task::spawn_local(keys), tokio::task::spawn_local(events)] }
+        let application_keys = app.services.application_keys.clone();
+        let uses = forever(USES_EVERY, "the last uses of application keys are not stored", move || {
+            let application_keys = application_keys.clone();
+            async move { application_keys.store_uses().await }
+        });
+        Self { tasks: vec![spawn_local(keys), spawn_local(events), spawn_local(uses)] }
     }
 }
 
@@ -49,7 +57,7 @@ impl Drop for Background {
 }
 
 /// Repeats rounds. A failure is told once, and again only after a round that went well.
-async fn forever<F: Future<Output = Result<(), StoreError>>>(
+async fn forever<E: std::fmt::Display, F: Future<Output = Result<(), E>>>(
     every: Duration,
     trouble: &str,
     round: impl Fn() -> F,

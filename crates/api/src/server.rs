@@ -18,7 +18,7 @@ use actix_web::{
 };
 
 use crate::{
-    classic, docs, finish::finish, observe::observe, operation, routes, services::Services,
+    auth::guard::guarded, classic, docs, finish::finish, observe::observe, operation, routes, services::Services,
     settings::Settings, shared::Shared, v1,
 };
 
@@ -113,7 +113,7 @@ pub fn app(
         .chain(classic::routes(shared.dev_endpoints))
         .chain(operation::routes())
         .chain(docs::routes());
-    let resources: Vec<_> = paths.map(routes::At::into_resource).collect();
+    let resources: Vec<_> = paths.map(guarded).collect();
     App::new()
         .app_data(shared)
         .configure(|config| {

@@ -190,6 +190,13 @@ impl KeySecret {
         Self(format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bits)))
     }
 
+    /// Whether a text could be a secret, so that the store need not be asked about others.
+    pub fn has_shape(raw: &str) -> bool {
+        const CHARS: usize = 43;
+        let encoded = raw.strip_prefix(Self::PREFIX).filter(|encoded| encoded.len() == CHARS);
+        encoded.is_some_and(|encoded| URL_SAFE_NO_PAD.decode(encoded).is_ok())
+    }
+
     /// The secret itself, to be shown this once.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -271,6 +278,10 @@ mod tests {
         assert_eq!(secret.reveal(), "fm___________________________________________8");
         assert_eq!(secret.reveal().len(), 3 + 43);
         assert!(!format!("{secret:?}{:?}", secret.hash()).contains("__"));
+        assert!(KeySecret::has_shape(secret.reveal()));
+        for raw in ["", "fm_", "fm_short", &secret.reveal()[3..], &format!("{}A", secret.reveal())] {
+            assert!(!KeySecret::has_shape(raw), "{raw}");
+        }
     }
 
     #[test]

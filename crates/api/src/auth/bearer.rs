@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn who_shows_nothing_is_told_no_error() {
-        for lines in [&[][..], &[b"Basic aXZhbg=="], &[b"fm_abc"], &[b""], &[b"Bearerfm_abc"]] {
+        let lines: [&[&[u8]]; 5] = [&[], &[b"Basic aXZhbg=="], &[b"fm_abc"], &[b""], &[b"Bearerfm_abc"]];
+        for lines in lines {
             let refusal = shown(&headers(lines)).unwrap_err();
             assert_eq!(refusal.challenge(), CHALLENGE, "{lines:?}");
         }

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn one_request_alone_looks_again() {
         let known = kept(AGEING, None);
-        let mut get = || known.get(&DIGEST, 3, Timestamp::EPOCH);
+        let get = || known.get(&DIGEST, 3, Timestamp::EPOCH);
         assert!(matches!(get(), Freshness::Ageing(_)));
         assert!(matches!(get(), Freshness::Fresh(_)));
     }

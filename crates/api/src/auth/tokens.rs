@@ -3,7 +3,6 @@
 use feed_me_domain::{Timestamp, User, UserId, UserToken, Username};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Deserializer, Serialize};
-use uuid::Uuid;
 
 use super::bearer::Refusal;
 use crate::problem::Failure;
@@ -50,7 +49,7 @@ struct Claims {
     iat: i64,
     #[serde(default, deserialize_with = "maybe_seconds")]
     nbf: Option<i64>,
-    uid: Option<Uuid>,
+    uid: Option<String>,
 }
 
 /// What a token of ours says.
@@ -104,7 +103,9 @@ impl TokenRing {
         }
         let username =
             Username::parse(&sub).map_err(|_| Refusal::Invalid("the sub of the token is no username"))?;
-        let token = UserToken { username, user: uid.map(UserId::from_uuid), issued_at_s: iat };
+        let is_odd = Refusal::Invalid("the uid of the token is no id of a user");
+        let user = uid.map(|uid| UserId::parse(&uid).ok_or(is_odd)).transpose()?;
+        let token = UserToken { username, user, issued_at_s: iat };
         Ok((token, instant(exp)))
     }
 

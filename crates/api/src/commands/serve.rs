@@ -6,6 +6,7 @@ use std::{
 use super::Failure;
 use crate::{
     app::{App, Database, IfMissing},
+    auth,
     background::Background,
     server,
     settings::Settings,
@@ -20,6 +21,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         tracing::info!(migrations = run.join(", "), "the schema was brought up to date");
     }
     let app = App::build(&settings, &database).await?;
+    auth::tell(&settings.auth, &app.services).await.map_err(|source| Failure::Keys(source.into()))?;
     // Only now: whoever can connect is answered.
     let listen = settings.server.listen;
     let listener = TcpListener::bind(listen).map_err(|source| Failure::Listen { listen, source })?;

@@ -3,6 +3,7 @@ use feed_me_domain::UserKey;
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use uuid::Uuid;
 
 use super::*;
 
