@@ -37,7 +37,8 @@ pub struct SystemSecrets;
 
 impl SecretSource for SystemSecrets {
     fn secret(&self) -> Result<[u8; 32], StoreError> {
-        random_key().map_err(|error| StoreError::Unavailable(format!("no random bytes for a secret: {error}")))
+        random_key()
+            .map_err(|error| StoreError::Unavailable(format!("no random bytes for a secret: {error}")))
     }
 }
 

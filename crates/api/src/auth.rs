@@ -26,12 +26,12 @@ use feed_me_domain::{
 };
 use tokio::sync::OnceCell;
 
+pub use self::tokens::MintedToken;
 use self::{
     bearer::Refusal,
     known::{Digest, Freshness, Known, KnownCallers},
     tokens::TokenRing,
 };
-pub use self::tokens::MintedToken;
 use crate::{
     problem::{self, Failure},
     services::Services,
@@ -123,7 +123,8 @@ impl Auth {
                 true => self.services.application_keys.find(shown).await?,
                 false => None,
             };
-            let key = found.ok_or(Refusal::Invalid("the application key is not known here, or was revoked"))?;
+            let key =
+                found.ok_or(Refusal::Invalid("the application key is not known here, or was revoked"))?;
             return Ok((Caller::Application { id: key.id, scopes: key.scopes }, None));
         }
         let (token, expires_at) = self.tokens().await?.verify(shown, self.services.clock.now())?;
@@ -145,7 +146,8 @@ impl Auth {
     async fn tokens(&self) -> Result<&TokenRing, Failure> {
         let load = async || {
             if !self.configured.is_empty() {
-                let secrets = self.configured.iter().map(|(kid, secret)| (kid.clone(), secret.reveal().as_bytes()));
+                let secrets =
+                    self.configured.iter().map(|(kid, secret)| (kid.clone(), secret.reveal().as_bytes()));
                 return Ok(TokenRing::new(secrets));
             }
             let fresh = self.services.secret_source.secret()?;
@@ -186,7 +188,9 @@ pub async fn tell(settings: &AuthSettings, services: &Services) -> Result<(), St
     let one = PageRequest { limit: PageLimit::default(), cursor: None };
     match services.application_keys.list(&one).await {
         Ok(page) if page.items.is_empty() => {
-            tracing::warn!("there is no application key yet: feed-me keys create --name NAME --scopes admin makes one");
+            tracing::warn!(
+                "there is no application key yet: feed-me keys create --name NAME --scopes admin makes one"
+            );
             Ok(())
         }
         Ok(_) => Ok(()),

@@ -66,7 +66,8 @@ where
         }
     }
     let to_store = answer.clone();
-    let keyed = key.map(|key| Keyed { key, answer: Box::new(move |outcome: &T| to_store(outcome).ok().map(kept)) });
+    let keyed =
+        key.map(|key| Keyed { key, answer: Box::new(move |outcome: &T| to_store(outcome).ok().map(kept)) });
     match write(keyed).await? {
         Attempt::Done(outcome) => Ok(Reply::stored(&answer(&outcome)?)),
         Attempt::Replayed(stored) => Ok(Reply::replayed(&stored)),

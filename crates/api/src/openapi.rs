@@ -4,8 +4,8 @@
 mod bodies;
 mod operation;
 mod paths;
-pub mod security;
 pub mod schemas;
+pub mod security;
 
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, ServerBuilder,
@@ -64,6 +64,7 @@ fn components() -> ComponentsBuilder {
         schemas::UsernameSchema,
         schemas::TimeSchema,
         schemas::DataSchema,
+        schemas::ScopesSchema,
         ProblemView<'static>,
         FaultView<'static>,
         ClassicErrorView<'static>,

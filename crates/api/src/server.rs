@@ -18,8 +18,8 @@ use actix_web::{
 };
 
 use crate::{
-    auth::guard::guarded, classic, docs, finish::finish, observe::observe, operation, routes, services::Services,
-    settings::Settings, shared::Shared, v1,
+    auth::guard::guarded, classic, docs, finish::finish, observe::observe, operation, routes,
+    services::Services, settings::Settings, shared::Shared, v1,
 };
 
 /// How long an idle connection is kept.

@@ -6,8 +6,8 @@ use feed_me_domain::{
     CursorCodec,
     ports::{Clock, IdempotencyStore, SecretRepository, SecretSource, Stores},
     services::{
-        ActivityService, ApplicationKeyService, DevelopmentService, EventService, FeedService, FollowService, RelationService,
-        UserService,
+        ActivityService, ApplicationKeyService, DevelopmentService, EventService, FeedService, FollowService,
+        RelationService, UserService,
     },
 };
 
@@ -42,7 +42,12 @@ pub struct Services {
 
 impl Services {
     /// Wires the services to `stores`.
-    pub fn new(stores: &Stores, clock: &Arc<dyn Clock>, secret_source: &Arc<dyn SecretSource>, cursors: &CursorCodec) -> Self {
+    pub fn new(
+        stores: &Stores,
+        clock: &Arc<dyn Clock>,
+        secret_source: &Arc<dyn SecretSource>,
+        cursors: &CursorCodec,
+    ) -> Self {
         Self {
             users: Arc::new(UserService::new(stores.users.clone(), cursors.clone())),
             activities: Arc::new(ActivityService::new(

@@ -4,13 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{
-    error::Fault,
-    id::KeyId,
-    page::Placed,
-    text::KeyName,
-    time::Timestamp,
-};
+use crate::{error::Fault, id::KeyId, page::Placed, text::KeyName, time::Timestamp};
 
 /// An application key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +65,8 @@ impl KeyDraft {
     pub fn checked(self) -> Result<(KeyName, Scopes), Vec<Fault>> {
         let mut faults = self.faults;
         for (is_missing, pointer) in [(self.name.is_none(), "/name"), (self.scopes.is_none(), "/scopes")] {
-            let is_told = |fault: &Fault| fault.pointer == pointer || fault.pointer.starts_with(&format!("{pointer}/"));
+            let is_told =
+                |fault: &Fault| fault.pointer == pointer || fault.pointer.starts_with(&format!("{pointer}/"));
             if is_missing && !faults.iter().any(is_told) {
                 faults.push(Fault::new(pointer, "is required"));
             }
@@ -296,9 +291,15 @@ mod tests {
     #[test]
     fn a_draft_tells_all_that_is_missing_and_nothing_twice() {
         let faults = KeyDraft::default().checked().unwrap_err();
-        assert_eq!(faults.iter().map(|fault| fault.pointer.as_str()).collect::<Vec<_>>(), ["/name", "/scopes"]);
+        assert_eq!(
+            faults.iter().map(|fault| fault.pointer.as_str()).collect::<Vec<_>>(),
+            ["/name", "/scopes"]
+        );
         let told = vec![Fault::new("/scopes/0", "is no scope")];
         let faults = KeyDraft { faults: told, ..KeyDraft::default() }.checked().unwrap_err();
-        assert_eq!(faults.iter().map(|fault| fault.pointer.as_str()).collect::<Vec<_>>(), ["/scopes/0", "/name"]);
+        assert_eq!(
+            faults.iter().map(|fault| fault.pointer.as_str()).collect::<Vec<_>>(),
+            ["/scopes/0", "/name"]
+        );
     }
 }

@@ -131,7 +131,9 @@ pub enum KeyRefusal {
     #[error("the answer to this Idempotency-Key is gone: it named a user who was erased")]
     Erased,
     /// The answer held a secret, which is shown once.
-    #[error("the answer to this Idempotency-Key held a secret, which is shown once; use another key for another secret")]
+    #[error(
+        "the answer to this Idempotency-Key held a secret, which is shown once; use another key for another secret"
+    )]
     SecretShown,
 }
 

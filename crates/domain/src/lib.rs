@@ -45,7 +45,8 @@ pub mod user;
 pub use crate::{
     activity::{Activity, ActivityDraft, ActivityPatch, ActivityTag, NewActivity, Precondition},
     application_key::{
-        ApplicationKey, InvalidScopes, KeyDraft, KeyHash, KeySecret, NewKey, Scope, Scopes, StoredApplicationKey,
+        ApplicationKey, InvalidScopes, KeyDraft, KeyHash, KeySecret, NewKey, Scope, Scopes,
+        StoredApplicationKey,
     },
     caller::{Caller, Denial, Right, UserRight, UserToken, Verdict},
     cursor::{Cursor, CursorCodec, InvalidCursor, Listing},

@@ -9,12 +9,12 @@
 //! counters and the stored answer, and commit all of it at once. A write that changes nothing appends no event.
 
 mod activities;
+mod application_keys;
 mod clock;
 mod development;
 mod events;
 mod feeds;
 mod follows;
-mod application_keys;
 mod idempotency;
 mod relations;
 mod secrets;
@@ -23,6 +23,6 @@ mod transfer;
 mod users;
 
 pub use self::{
-    activities::*, application_keys::*, clock::*, development::*, events::*, feeds::*, follows::*, idempotency::*, relations::*,
-    secrets::*, stores::*, transfer::*, users::*,
+    activities::*, application_keys::*, clock::*, development::*, events::*, feeds::*, follows::*,
+    idempotency::*, relations::*, secrets::*, stores::*, transfer::*, users::*,
 };

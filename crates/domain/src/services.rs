@@ -18,6 +18,6 @@ mod users;
 mod tests;
 
 pub use self::{
-    activities::*, application_keys::*, development::*, events::*, feeds::*, follows::*, paging::*, relations::*, transfer::*,
-    users::*,
+    activities::*, application_keys::*, development::*, events::*, feeds::*, follows::*, paging::*,
+    relations::*, transfer::*, users::*,
 };

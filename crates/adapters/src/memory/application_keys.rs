@@ -44,7 +44,9 @@ impl ApplicationKeyRepository for MemoryStore {
             Direction::Forward => {
                 all.rev().filter(|key| !is_before_boundary(key.id)).take(span.take).cloned().collect()
             }
-            Direction::Backward => all.filter(|key| is_before_boundary(key.id)).take(span.take).cloned().collect(),
+            Direction::Backward => {
+                all.filter(|key| is_before_boundary(key.id)).take(span.take).cloned().collect()
+            }
         })
     }
 

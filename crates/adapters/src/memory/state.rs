@@ -87,7 +87,11 @@ pub(super) struct State {
 
 impl State {
     /// Nothing is in it but the sequence, the secrets and the application keys, which outlive a reset.
-    pub(super) fn empty(counters: Counters, secrets: BTreeMap<String, Vec<u8>>, application_keys: Keys) -> Self {
+    pub(super) fn empty(
+        counters: Counters,
+        secrets: BTreeMap<String, Vec<u8>>,
+        application_keys: Keys,
+    ) -> Self {
         Self {
             counters,
             users: BTreeMap::new(),

@@ -44,7 +44,8 @@ impl ApplicationKeyRepository for SqliteStore {
     async fn find(&self, hash: &KeyHash) -> Result<Option<StoredApplicationKey>, StoreError> {
         let hash = *hash;
         self.read(move |conn| {
-            let query = sql::query::<Types>(format!("select {COLUMNS} from application_keys where hash = ?1"));
+            let query =
+                sql::query::<Types>(format!("select {COLUMNS} from application_keys where hash = ?1"));
             let found: Option<Cells> = query.bind(hash.as_bytes().to_vec()).get_result(conn).optional()?;
             found.map(stored).transpose()
         })
@@ -78,7 +79,9 @@ const COLUMNS: &str = "id, name, hash, scopes, created_at, last_used_at";
 type Types = (Binary, Text, Binary, Text, BigInt, Nullable<BigInt>);
 type Cells = (Vec<u8>, String, Vec<u8>, String, i64, Option<i64>);
 
-fn stored((id, name, hash, scopes, created_at, last_used_at): Cells) -> Result<StoredApplicationKey, Trouble> {
+fn stored(
+    (id, name, hash, scopes, created_at, last_used_at): Cells,
+) -> Result<StoredApplicationKey, Trouble> {
     let id = Uuid::from_slice(&id).map_err(|error| Trouble::stored("id of a key", error))?;
     let key = ApplicationKey {
         id: KeyId::from_uuid(id),

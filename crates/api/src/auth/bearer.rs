@@ -41,12 +41,15 @@ impl Refusal {
 pub(super) fn shown(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut lines = headers.get_all(AUTHORIZATION);
     let Some(line) = lines.next() else {
-        return Err(Refusal::Nothing("this needs a credential: Authorization: Bearer, with a key or a token"));
+        return Err(Refusal::Nothing(
+            "this needs a credential: Authorization: Bearer, with a key or a token",
+        ));
     };
     if lines.next().is_some() {
         return Err(Refusal::Malformed("the Authorization header is given more than once"));
     }
-    let line = line.to_str().map_err(|_| Refusal::Malformed("the Authorization header is not plain ASCII"))?;
+    let line =
+        line.to_str().map_err(|_| Refusal::Malformed("the Authorization header is not plain ASCII"))?;
     let (scheme, credential) = line.split_once(' ').unwrap_or((line, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Refusal::Nothing("the scheme of the Authorization header is not Bearer"));

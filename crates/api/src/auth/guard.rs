@@ -19,7 +19,8 @@ use crate::{names::PathNames, problem::Failure, routes::At, shared::Shared};
 /// looks at the very route that was chosen, however the path was written.
 pub fn guarded(at: At) -> impl HttpServiceFactory + 'static {
     let (path, methods) = (at.path, at.methods.clone());
-    let rights: Vec<_> = methods.into_iter().map(|method| (method.clone(), rights::of(&method, path))).collect();
+    let rights: Vec<_> =
+        methods.into_iter().map(|method| (method.clone(), rights::of(&method, path))).collect();
     let rights: Arc<[(Method, Right)]> = rights.into();
     at.into_resource().wrap(from_fn(move |request: ServiceRequest, next: Next<_>| {
         guard(path, rights.clone(), request, next)

@@ -144,7 +144,9 @@ impl Operation {
         match self.right() {
             Right::Open => self,
             // Whose a credential is, is asked of the store.
-            Right::Needs(..) => self.fails(&[problem::UNAUTHORIZED, problem::FORBIDDEN, problem::UNAVAILABLE]),
+            Right::Needs(..) => {
+                self.fails(&[problem::UNAUTHORIZED, problem::FORBIDDEN, problem::UNAVAILABLE])
+            }
         }
     }
 
@@ -314,7 +316,8 @@ impl Operation {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
             let response = ResponseBuilder::new().description(titles.join(". ")).content(media_type, content);
             let response = match status {
-                401 | 403 => response.header("WWW-Authenticate", told("How to show a credential that is enough (RFC 6750).")),
+                401 | 403 => response
+                    .header("WWW-Authenticate", told("How to show a credential that is enough (RFC 6750).")),
                 503 => response.header("Retry-After", told("When to ask again, in seconds.")),
                 _ => response,
             };

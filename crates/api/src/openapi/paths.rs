@@ -16,10 +16,21 @@ const BATCH: &[&str] = &["application/json", "application/x-ndjson"];
 
 /// The operations, in the order of the document.
 pub(crate) fn all() -> Vec<Operation> {
-    [users(), activities(), follows(), relations(), feeds(), keys_and_tokens(), events(), classic(), development(), operation()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        users(),
+        activities(),
+        follows(),
+        relations(),
+        feeds(),
+        keys_and_tokens(),
+        events(),
+        classic(),
+        development(),
+        operation(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn flag(name: &str, description: &str) -> ParameterBuilder {
@@ -221,11 +232,9 @@ fn keys_and_tokens() -> Vec<Operation> {
             .optional_body("TokenBody")
             .fails(&[problem::SECRET_SHOWN])
             .answers(201, "The token, which is shown once.", "MintedToken"),
-        Operation::new(Get, "/v1/keys", TAG, "listKeys", "List application keys, newest first").paged().answers(
-            200,
-            "A page of keys, without their secrets.",
-            "ApplicationKeyPage",
-        ),
+        Operation::new(Get, "/v1/keys", TAG, "listKeys", "List application keys, newest first")
+            .paged()
+            .answers(200, "A page of keys, without their secrets.", "ApplicationKeyPage"),
         Operation::new(Post, "/v1/keys", TAG, "createKey", "Make an application key")
             .body("KeyBody", JSON)
             .fails(&[problem::SECRET_SHOWN])

@@ -60,7 +60,8 @@ pub(super) fn token_secret_id(name: &str) -> Option<&str> {
 }
 
 fn is_token_secret_id(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// The setting of a name.

@@ -76,8 +76,11 @@ pub fn load(asked: &Asked, environment: Vec<(OsString, OsString)>) -> Result<Loa
     }
     match settings {
         Some(settings) if reader.faults.is_empty() => {
-            let mut shown =
-                vec![Shown { name: "profile".to_owned(), value: format!("{profile:?}"), origin: profile_origin }];
+            let mut shown = vec![Shown {
+                name: "profile".to_owned(),
+                value: format!("{profile:?}"),
+                origin: profile_origin,
+            }];
             shown.extend(reader.shown());
             Ok(Loaded { settings, shown })
         }
@@ -217,15 +220,11 @@ fn log(reader: &mut Reader) -> Option<LogSettings> {
 }
 
 fn auth(reader: &mut Reader) -> Option<AuthSettings> {
-    let mode = reader.one(
-        "auth.mode",
-        "keys, or off where everybody may call",
-        |text| match text {
-            "off" => Some(AuthMode::Off),
-            "keys" => Some(AuthMode::Keys),
-            _ => None,
-        },
-    );
+    let mode = reader.one("auth.mode", "keys, or off where everybody may call", |text| match text {
+        "off" => Some(AuthMode::Off),
+        "keys" => Some(AuthMode::Keys),
+        _ => None,
+    });
     let allow_open = reader.boolean("auth.allow_open");
     let user_token_secrets = reader.token_secrets();
     Some(AuthSettings { mode: mode?, allow_open: allow_open?, user_token_secrets })

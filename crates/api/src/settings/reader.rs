@@ -2,14 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Display, ops::RangeInclusive, str::FromStr,
+    fmt::Display,
+    ops::RangeInclusive,
+    str::FromStr,
 };
 
 use config::{Config, ConfigBuilder, ValueKind, builder::DefaultState};
 
 use super::{
-    fault::SettingFault,
     TokenSecret,
+    fault::SettingFault,
     known::{KNOWN, TOKEN_SECRETS, token_secret_id},
     layers::{Layer, shown},
     load::Shown,
@@ -119,7 +121,8 @@ impl Reader {
             }
         }
         for name in odd {
-            let expected = "expected a text for each secret, by its id (FEEDME__AUTH__USER_TOKEN_SECRETS__ID)";
+            let expected =
+                "expected a text for each secret, by its id (FEEDME__AUTH__USER_TOKEN_SECRETS__ID)";
             self.fault(&name, expected.to_owned());
         }
         secrets.retain(|_, secret| !secret.is_empty());
@@ -136,7 +139,8 @@ impl Reader {
 
     /// Every setting with its value and where that came from.
     pub(super) fn shown(&self) -> Vec<Shown> {
-        let secrets: BTreeSet<&str> = self.layers.iter().flat_map(|layer| layer.values.keys()).map(String::as_str).collect();
+        let secrets: BTreeSet<&str> =
+            self.layers.iter().flat_map(|layer| layer.values.keys()).map(String::as_str).collect();
         let secrets = secrets.into_iter().filter(|name| token_secret_id(name).is_some());
         let each = KNOWN.iter().map(|known| known.name).chain(secrets).filter_map(|name| {
             let layer = self.layer_of(name)?;

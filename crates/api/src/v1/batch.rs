@@ -24,13 +24,7 @@ use crate::{
 };
 
 /// Post many activities.
-pub async fn post(
-    api: Api,
-    acting: Acting,
-    request: HttpRequest,
-    query: Query,
-    body: Body<Batch>,
-) -> Answer {
+pub async fn post(api: Api, acting: Acting, request: HttpRequest, query: Query, body: Body<Batch>) -> Answer {
     let atomicity = if query.flag("atomic")? { Atomicity::AllOrNone } else { Atomicity::Each };
     keyed::once(&api.services, &request, &body.bytes, answer, async |keyed| {
         let drafts = if body.is_ndjson { read_lines(&body.bytes)? } else { read_array(&body.bytes)? };

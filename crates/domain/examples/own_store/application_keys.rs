@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use feed_me_domain::{
-    ApplicationKey, Attempt, KeyHash, KeyId, Keyed, NewKey, Span, StoreError, StoredApplicationKey, Timestamp,
-    ports::ApplicationKeyRepository,
+    ApplicationKey, Attempt, KeyHash, KeyId, Keyed, NewKey, Span, StoreError, StoredApplicationKey,
+    Timestamp, ports::ApplicationKeyRepository,
 };
 
 use crate::notebook::{Notebook, stretch};

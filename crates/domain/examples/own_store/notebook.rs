@@ -6,8 +6,8 @@ use std::{
 };
 
 use feed_me_domain::{
-    Activity, Attempt, Boundary, Direction, Keyed, LinkPlace, RelationKind, RequestKey, Span, StoredApplicationKey,
-    StoredKey, Timestamp, User, UserKey, Username,
+    Activity, Attempt, Boundary, Direction, Keyed, LinkPlace, RelationKind, RequestKey, Span,
+    StoredApplicationKey, StoredKey, Timestamp, User, UserKey, Username,
     follow::Edge,
     ports::{Clock, IdGenerator},
     sequence::{Counters, Event, Turn},

@@ -52,10 +52,8 @@ pub(super) async fn a_key_is_found_by_its_digest_alone(world: World) {
 }
 
 pub(super) async fn a_revoked_key_opens_nothing_and_is_not_listed(world: World) {
-    let [gone, stays] = [
-        create(&world, new_key("gone", "read", 1)).await,
-        create(&world, new_key("stays", "read", 2)).await,
-    ];
+    let [gone, stays] =
+        [create(&world, new_key("gone", "read", 1)).await, create(&world, new_key("stays", "read", 2)).await];
     let revoke = async |id| done(world.stores.application_keys.revoke(id).await);
     assert!(revoke(gone.id).await);
     assert_eq!(find(&world, 1).await, None);
@@ -81,10 +79,8 @@ pub(super) async fn keys_are_listed_newest_first_from_both_ends(world: World) {
 }
 
 pub(super) async fn the_last_use_of_a_key_never_goes_back(world: World) {
-    let [one, other] = [
-        create(&world, new_key("one", "read", 1)).await,
-        create(&world, new_key("other", "read", 2)).await,
-    ];
+    let [one, other] =
+        [create(&world, new_key("one", "read", 1)).await, create(&world, new_key("other", "read", 2)).await];
     let at = |second: i64| world.now().plus_micros(second * 1_000_000);
     let touch = async |used: &[(KeyId, Timestamp)]| done(world.stores.application_keys.touch(used).await);
     let last = async |secret| find(&world, secret).await.and_then(|key| key.last_used_at);

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use crate::ports::{
-    ActivityRepository, ApplicationKeyRepository, DevelopmentRepository, EventLog, FeedRepository, FollowRepository,
-    IdempotencyStore, RelationRepository, SecretRepository, TransferRepository, UserRepository,
+    ActivityRepository, ApplicationKeyRepository, DevelopmentRepository, EventLog, FeedRepository,
+    FollowRepository, IdempotencyStore, RelationRepository, SecretRepository, TransferRepository,
+    UserRepository,
 };
 
 /// Everything that keeps data, as the services take it. One store may stand behind all of it, or one behind each.

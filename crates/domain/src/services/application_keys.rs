@@ -70,7 +70,8 @@ impl ApplicationKeyService {
     /// A page of all keys, the newest first.
     pub async fn list(&self, request: &PageRequest) -> Result<Page<ApplicationKey>> {
         let walk = Walk { codec: &self.cursors, listing: Listing::ApplicationKeys, filter: [0; 8] };
-        let page = walk.page(request, async |span| Ok(Some((Uuid::nil(), self.keys.list(span).await?)))).await?;
+        let page =
+            walk.page(request, async |span| Ok(Some((Uuid::nil(), self.keys.list(span).await?)))).await?;
         // The list of all keys has no owner who could be missing.
         let mut page =
             page.ok_or_else(|| StoreError::Failed("the list of application keys has no owner".to_owned()))?;
