@@ -114,8 +114,10 @@ async fn routes(guarded: &Guarded) -> Vec<Route> {
         }
     }
     // What wipes, erases and revokes comes last.
-    routes.sort_by_key(|route| route.is_one_of(&ADMIN) || route.method == Method::DELETE);
-    assert!(50 <= routes.len());
+    routes.sort_by_key(|route| {
+        (route.is_one_of(&ADMIN[..1]), route.is_one_of(&ADMIN) || route.method == Method::DELETE)
+    });
+    assert!(45 <= routes.len());
     routes
 }
 
@@ -200,7 +202,7 @@ async fn a_token_opens_nothing_of_another_user(guarded: &Guarded) {
     let (others, token) = (guarded.posted("eric").await, token("ivan"));
     let before = guarded.get("/v1/events", &guarded.admin).await.str_at("/position");
     for route in routes(guarded).await {
-        for user in ["eric", "nobody", "Ivan", "%2E%2E", "iv%61n%20"] {
+        for user in ["eric", "nobody", "Ivan", "%FF", "iv%61n%20"] {
             let answer = ask(guarded, &route, user, &others, Some(&token)).await;
             if route.is_one_of(&OPEN) || route.is_one_of(&OF_ALL) || route.line() == "POST /activity" {
                 continue;

@@ -46,9 +46,9 @@ async fn the_file_of_the_database_holds_no_key() {
     let body = json!({ "name": "kept", "scopes": ["read"] });
     let shown =
         guarded.send(Method::POST, "/v1/keys", body, &guarded.admin).key("k").await.is(201).str_at("/key");
-    let home = guarded.world.place().home().to_owned();
+    let place = guarded.world.place().clone();
     drop(guarded);
-    for file in std::fs::read_dir(home).unwrap() {
+    for file in std::fs::read_dir(place.home()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
         for secret in [&key, &shown] {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{
-    Error, HttpMessage, HttpResponse,
+    Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{HttpServiceFactory, ServiceRequest, ServiceResponse},
     http::Method,
@@ -43,7 +43,7 @@ async fn guard<B: MessageBody + 'static>(
             let _forgets = ends.then(|| Forgets(auth));
             Ok(next.call(request).await?.map_into_boxed_body())
         }
-        Err(failure) => Ok(request.into_response(HttpResponse::from_error(failure))),
+        Err(failure) => Ok(request.error_response(failure)),
     }
 }
 
