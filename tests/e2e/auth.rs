@@ -50,12 +50,12 @@ struct Guarded {
 impl Guarded {
     fn start(store: Store) -> Self {
         Self::at(
-            place(store).with(&format!("FEEDME__AUTH__USER_TOKEN_SECRETS__{}", KID.to_uppercase()), SECRET),
+            &place(store).with(&format!("FEEDME__AUTH__USER_TOKEN_SECRETS__{}", KID.to_uppercase()), SECRET),
         )
     }
 
-    fn at(place: Place) -> Self {
-        let admin = made(&place, "admin");
+    fn at(place: &Place) -> Self {
+        let admin = made(place, "admin");
         Self { world: place.serve(), admin }
     }
 
@@ -109,7 +109,8 @@ fn made(place: &Place, scopes: &str) -> String {
 }
 
 fn now_s() -> i64 {
-    chrono::Utc::now().timestamp()
+    let since_1970 = std::time::UNIX_EPOCH.elapsed().unwrap();
+    i64::try_from(since_1970.as_secs()).unwrap()
 }
 
 /// The claims of a good token.

@@ -119,9 +119,10 @@ impl Auth {
 
     async fn identify(&self, shown: &str) -> Result<(Caller, Option<Timestamp>), Failure> {
         if shown.starts_with(KeySecret::PREFIX) {
-            let found = match KeySecret::has_shape(shown) {
-                true => self.services.application_keys.find(shown).await?,
-                false => None,
+            let found = if KeySecret::has_shape(shown) {
+                self.services.application_keys.find(shown).await?
+            } else {
+                None
             };
             let key =
                 found.ok_or(Refusal::Invalid("the application key is not known here, or was revoked"))?;
@@ -160,7 +161,10 @@ impl Auth {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self { challenge: Some(refusal.challenge()), ..Self::new(problem::UNAUTHORIZED, refusal.told()) }
+        Self {
+            challenge: Some(refusal.challenge().into()),
+            ..Self::new(problem::UNAUTHORIZED, refusal.told())
+        }
     }
 }
 
@@ -172,7 +176,7 @@ impl From<Denial> for Failure {
             Denial::OtherUser { .. } => String::new(),
         };
         let challenge = format!("{}, error=\"insufficient_scope\"{needed}", bearer::CHALLENGE);
-        Self { challenge: Some(challenge), ..Self::new(problem::FORBIDDEN, denial.to_string()) }
+        Self { challenge: Some(challenge.into()), ..Self::new(problem::FORBIDDEN, denial.to_string()) }
     }
 }
 
@@ -198,3 +202,6 @@ pub async fn tell(settings: &AuthSettings, services: &Services) -> Result<(), St
         Err(other) => Err(StoreError::Failed(other.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests;

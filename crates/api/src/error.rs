@@ -66,9 +66,8 @@ pub fn names_in(error: &Error) -> Vec<Username> {
         | Error::NotBlocked { blocker: one, blocked: other }
         | Error::NotMuted { muter: one, muted: other }
         | Error::Blocked { follower: one, followee: other } => vec![one.clone(), other.clone()],
-        Error::OnOneself { user, .. } => vec![user.clone()],
+        Error::OnOneself { user, .. } | Error::Forbidden(Denial::OtherUser { user }) => vec![user.clone()],
         Error::ExternalIdTaken { actor, .. } => vec![actor.clone()],
-        Error::Forbidden(Denial::OtherUser { user }) => vec![user.clone()],
         Error::Forbidden(Denial::Scope(_) | Denial::NotForUsers(_))
         | Error::UnknownKey(_)
         | Error::UnknownActivity(_)

@@ -92,7 +92,7 @@ pub struct Failure {
     /// The methods that the path has, where the one asked for is not among them.
     pub allow: Option<String>,
     /// How to show a credential that is enough, where the one shown is not.
-    pub challenge: Option<String>,
+    pub challenge: Option<Box<str>>,
     /// What happened on our side: for the log, never for the client.
     pub cause: Option<String>,
 }
@@ -178,7 +178,7 @@ impl ResponseError for Failure {
             response.insert_header((header::ALLOW, allow.as_str()));
         }
         if let Some(challenge) = &self.challenge {
-            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_str()));
+            response.insert_header((header::WWW_AUTHENTICATE, &**challenge));
         }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));

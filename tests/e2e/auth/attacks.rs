@@ -26,7 +26,7 @@ async fn a_header_in_a_header_opens_nothing(guarded: &Guarded) {
         format!("Proxy-Authorization: Bearer {admin}\r\n"),
         format!("Cookie: Authorization=Bearer {admin}\r\n"),
         format!("Authorization : Bearer {admin}\r\n"),
-        format!("X-Forwarded-User: admin\r\nX-Original-URL: /livez\r\nX-HTTP-Method-Override: OPTIONS\r\n"),
+        "X-Forwarded-User: admin\r\nX-Original-URL: /livez\r\nX-HTTP-Method-Override: OPTIONS\r\n".to_owned(),
     ] {
         if let Some((status, text)) = raw_answer(&host, "GET /v1/keys", &rest) {
             assert!([400, 401].contains(&status), "{rest}: {text}");
@@ -75,7 +75,7 @@ async fn preflights_need_no_credential(guarded: &Guarded) {
 #[tokio::test]
 async fn pages_of_other_origins_may_ask_and_read_the_refusal() {
     let guarded =
-        Guarded::at(place(Store::Sqlite).with("FEEDME__SERVER__CORS_ORIGINS", "https://app.example.org"));
+        Guarded::at(&place(Store::Sqlite).with("FEEDME__SERVER__CORS_ORIGINS", "https://app.example.org"));
     let call =
         |method, path: &str| guarded.world.call(method, path).header("Origin", "https://app.example.org");
     let preflight = call(Method::OPTIONS, "/v1/users")

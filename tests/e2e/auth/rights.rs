@@ -129,7 +129,7 @@ async fn ask(guarded: &Guarded, route: &Route, user: &str, id: &str, credential:
     if let Some(credential) = credential {
         call = call.header("Authorization", format!("Bearer {credential}"));
     }
-    if route.method != Method::GET { call.json(json!({})).await } else { call.await }
+    if route.method == Method::GET { call.await } else { call.json(json!({})).await }
 }
 
 const NO_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";

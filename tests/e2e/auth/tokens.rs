@@ -75,7 +75,7 @@ async fn mint(world: &World, admin: &str, name: &str) -> String {
 #[tokio::test]
 async fn without_a_configured_secret_the_database_keeps_one() {
     for store in [Store::Sqlite, Store::Postgres] {
-        let [one, other]: [Guarded; 2] = [0; 2].map(|_| Guarded::at(place(store)));
+        let [one, other]: [Guarded; 2] = [0; 2].map(|_| Guarded::at(&place(store)));
         for guarded in [&one, &other] {
             guarded.users(&["ivan"]).await;
         }

@@ -1,5 +1,5 @@
 use feed_me_domain::{
-    Attempt, Error, KeyDraft,
+    Attempt, Error, KeyDraft, Timestamp,
     services::{ApplicationKeyService, PageRequest},
 };
 
@@ -43,7 +43,7 @@ async fn list(keys: &ApplicationKeyService) -> Result<(), Failure> {
     loop {
         let page = keys.list(&request).await.map_err(Failure::Keys)?;
         for key in page.items {
-            let used = key.last_used_at.map_or("never".to_owned(), |at| at.to_rfc3339());
+            let used = key.last_used_at.map_or("never".to_owned(), Timestamp::to_rfc3339);
             // Whoever names a key must not be able to write a line of their own.
             let name = key.name.as_str().replace(char::is_control, " ");
             say(format_args!("{}\t{}\t{}\t{used}\t{name}", key.id, key.scopes, key.created_at))?;

@@ -27,7 +27,7 @@ impl ApplicationKeyRepository for Notebook {
 
     async fn list(&self, span: Span<KeyId>) -> Result<Vec<ApplicationKey>, StoreError> {
         let mut all: Vec<_> = self.read().application_keys.iter().map(|stored| stored.key.clone()).collect();
-        all.sort_by(|one, other| other.id.cmp(&one.id));
+        all.sort_by_key(|key| std::cmp::Reverse(key.id));
         Ok(stretch(all, &span, |key| key.id, |one, other| other.cmp(one)))
     }
 
