@@ -1,6 +1,6 @@
 //! Who may call: one middleware before every route.
 //!
-//! A request shows a credential ([`bearer`]): the key of an application, or the token of a user ([`tokens`]). [`known`]
+//! A request shows a credential (`bearer`): the key of an application, or the token of a user (`tokens`). `known`
 //! remembers for less than a second whose it is. What it allows stands in one table ([`rights`]), a line for each route,
 //! and [`guard`] refuses what is not allowed before a handler sees the request. What is right only for an actor that the
 //! body names is asked of the [`acting`] caller by the handler.
@@ -51,8 +51,21 @@ pub struct Auth {
     /// Made when it is first needed, as its secret may have to be fetched.
     tokens: OnceCell<TokenRing>,
     known: KnownCallers,
-    /// Grows whenever this instance may have ended what a credential is good for.
-    generation: AtomicU64,
+    /// Each grows whenever this instance may have ended what a credential of that kind is good for.
+    generations: [AtomicU64; 2],
+}
+
+/// The kinds of credentials, which end by different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Key,
+    Token,
+}
+
+impl Kind {
+    fn of(shown: &str) -> Self {
+        if shown.starts_with(KeySecret::PREFIX) { Self::Key } else { Self::Token }
+    }
 }
 
 impl Auth {
@@ -64,7 +77,7 @@ impl Auth {
             configured: settings.user_token_secrets.clone(),
             tokens: OnceCell::new(),
             known: KnownCallers::new(),
-            generation: AtomicU64::new(0),
+            generations: [const { AtomicU64::new(0) }; 2],
         }
     }
 
@@ -75,7 +88,7 @@ impl Auth {
         }
         let shown = bearer::shown(headers)?;
         let digest = known::digest(shown);
-        let generation = self.generation.load(Ordering::Acquire);
+        let generation = self.generation(Kind::of(shown));
         let caller = match self.known.get(&digest, generation, self.services.clock.now()) {
             Freshness::Fresh(caller) => caller,
             Freshness::Ageing(caller) => {
@@ -92,15 +105,19 @@ impl Auth {
         Ok(caller)
     }
 
-    /// Forgets whose credentials are whose. What was being looked up meanwhile is not believed either.
-    fn forget(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+    /// Forgets whose credentials of a kind are whose. What was being looked up meanwhile is not believed either.
+    fn forget(&self, kind: Kind) {
+        self.generations[kind as usize].fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn generation(&self, kind: Kind) -> u64 {
+        self.generations[kind as usize].load(Ordering::Acquire)
     }
 
     /// Asks the store whose credential this is, and remembers a good one.
     async fn look(&self, shown: &str, digest: Digest) -> Result<Arc<Caller>, Failure> {
         // Both are from before the store is asked: what it says was true then.
-        let (at, generation) = (Instant::now(), self.generation.load(Ordering::Acquire));
+        let (at, generation) = (Instant::now(), self.generation(Kind::of(shown)));
         let found = self.identify(shown).await;
         match found {
             Ok((caller, expires_at)) => {
@@ -118,7 +135,7 @@ impl Auth {
     }
 
     async fn identify(&self, shown: &str) -> Result<(Caller, Option<Timestamp>), Failure> {
-        if shown.starts_with(KeySecret::PREFIX) {
+        if Kind::of(shown) == Kind::Key {
             let found = if KeySecret::has_shape(shown) {
                 self.services.application_keys.find(shown).await?
             } else {

@@ -12,7 +12,7 @@ use actix_web::{
 };
 use feed_me_domain::{Caller, Denial, Right, Username, Verdict};
 
-use super::{Auth, acting::Acting, rights};
+use super::{Auth, Kind, acting::Acting, rights};
 use crate::{names::PathNames, problem::Failure, routes::At, shared::Shared};
 
 /// The resource of a path, behind the guard. It stands around the resource and not around the application, so that it
@@ -40,7 +40,7 @@ async fn guard<B: MessageBody + 'static>(
         Ok((acting, auth)) => {
             request.extensions_mut().insert(acting);
             let ends = rights::ends_credentials(request.method(), path);
-            let _forgets = ends.then(|| Forgets(auth));
+            let _forgets = ends.map(|kind| Forgets(auth, kind));
             Ok(next.call(request).await?.map_into_boxed_body())
         }
         Err(failure) => Ok(request.error_response(failure)),
@@ -48,11 +48,11 @@ async fn guard<B: MessageBody + 'static>(
 }
 
 /// Makes the server look again whose credentials are whose: when the request is over, before it is answered.
-struct Forgets(Arc<Auth>);
+struct Forgets(Arc<Auth>, Kind);
 
 impl Drop for Forgets {
     fn drop(&mut self) {
-        self.0.forget();
+        self.0.forget(self.1);
     }
 }
 

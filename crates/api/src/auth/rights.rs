@@ -3,6 +3,8 @@
 use actix_web::http::Method;
 use feed_me_domain::Right;
 
+use super::Kind;
+
 /// A line of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
@@ -79,13 +81,13 @@ pub fn of(method: &Method, path: &str) -> Right {
     line.map_or(Right::ADMIN, |line| line.right)
 }
 
-/// Whether a route may end what a credential is good for: by a revocation, an erasure, or another name.
-pub(super) fn ends_credentials(method: &Method, path: &str) -> bool {
+/// What credentials a route may end: keys by a revocation, tokens by an erasure or another name.
+pub(super) fn ends_credentials(method: &Method, path: &str) -> Option<Kind> {
     match path {
-        "/v1/users/{username}" => [Method::PATCH, Method::DELETE].contains(method),
-        "/v1/keys/{id}" => *method == Method::DELETE,
-        "/reset" => true,
-        _ => false,
+        "/v1/users/{username}" if [Method::PATCH, Method::DELETE].contains(method) => Some(Kind::Token),
+        "/v1/keys/{id}" if *method == Method::DELETE => Some(Kind::Key),
+        "/reset" => Some(Kind::Token),
+        _ => None,
     }
 }
 

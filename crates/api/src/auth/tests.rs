@@ -71,7 +71,10 @@ async fn a_key_in_use_is_asked_about_once() {
     }
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     // Whatever this instance may have ended is asked about again at once.
-    auth.forget();
+    auth.forget(Kind::Token);
+    auth.caller(&headers).await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    auth.forget(Kind::Key);
     auth.caller(&headers).await.unwrap();
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
@@ -113,8 +116,8 @@ async fn what_was_looked_up_before_something_ended_is_not_believed_after_it() {
     let asked = Arc::new(AtomicUsize::new(0));
     let auth = auth(&counting(&asked));
     let digest = known::digest(secret().reveal());
-    let before = auth.generation.load(Ordering::SeqCst);
-    auth.forget();
+    let before = auth.generation(Kind::Key);
+    auth.forget(Kind::Key);
     let caller = Arc::new(Caller::Anyone);
     auth.known.keep(digest, Known::new(caller, None, Instant::now(), before));
     auth.caller(&headers(secret().reveal())).await.unwrap();

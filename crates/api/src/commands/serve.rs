@@ -26,7 +26,11 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     let listen = settings.server.listen;
     let listener = TcpListener::bind(listen).map_err(|source| Failure::Listen { listen, source })?;
     let _background = Background::start(&app, settings.events.retention_hours);
-    server::serve(app.services.clone(), &settings, listener, announce).await.map_err(Failure::Serve)
+    let served = server::serve(app.services.clone(), &settings, listener, announce).await;
+    if let Err(error) = app.services.application_keys.store_uses().await {
+        tracing::warn!(%error, "the last uses of application keys are not stored");
+    }
+    served.map_err(Failure::Serve)
 }
 
 /// Tells people and scripts where to go. Whether anybody reads it does not matter to the server.

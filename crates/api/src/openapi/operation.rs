@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::Method;
+use feed_me_domain::Right;
 use utoipa::openapi::{
     ContentBuilder, Header, HeaderBuilder, HttpMethod, PathItem, PathsBuilder, Ref, Required,
     ResponseBuilder,
@@ -9,9 +11,6 @@ use utoipa::openapi::{
     request_body::RequestBodyBuilder,
     schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type},
 };
-
-use actix_web::http::Method;
-use feed_me_domain::Right;
 
 use super::security;
 use crate::{

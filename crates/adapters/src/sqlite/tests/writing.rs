@@ -42,12 +42,14 @@ async fn migrations_go_up_down_and_up_again() {
     let world = World::new().await;
     assert_eq!(world.store.ready().await, Ok(()));
     assert_eq!(world.store.migrate().await, Ok(Vec::new()));
-    let reverted = world.store.revert_last_migration().await.unwrap();
-    assert!(reverted.is_some());
-    assert_eq!(world.store.revert_last_migration().await, Ok(None));
-    assert_eq!(world.store.pending_migrations().await.unwrap().len(), 1);
+    let mut reverted = 0;
+    while world.store.revert_last_migration().await.unwrap().is_some() {
+        reverted += 1;
+    }
+    assert!(0 < reverted);
+    assert_eq!(world.store.pending_migrations().await.unwrap().len(), reverted);
     assert!(matches!(world.store.ready().await, Err(StoreError::Unavailable(_))));
-    assert_eq!(world.store.migrate().await.unwrap().len(), 1);
+    assert_eq!(world.store.migrate().await.unwrap().len(), reverted);
     assert_eq!(world.store.ready().await, Ok(()));
     world.user("ivan").await;
 }
