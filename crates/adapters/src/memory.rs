@@ -6,6 +6,7 @@
 
 mod activities;
 mod answers;
+mod application_keys;
 mod development;
 mod events;
 mod facts;

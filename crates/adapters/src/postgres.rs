@@ -7,6 +7,7 @@
 //!   session (`sql`).
 
 mod activities;
+mod application_keys;
 mod development;
 mod edges;
 mod errors;

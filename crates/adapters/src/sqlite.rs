@@ -5,6 +5,7 @@
 //! write is under way. There is a file for each port; `sql` is how SQL is asked where the query builder has no words.
 
 mod activities;
+mod application_keys;
 mod development;
 mod errors;
 mod events;

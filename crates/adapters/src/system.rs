@@ -1,8 +1,8 @@
 //! The system's clock and randomness.
 
 use feed_me_domain::{
-    Timestamp,
-    ports::{Clock, IdGenerator},
+    StoreError, Timestamp,
+    ports::{Clock, IdGenerator, SecretSource},
 };
 
 /// The clock of this machine, cut to microseconds.
@@ -28,6 +28,17 @@ impl IdGenerator for SystemIds {
             tracing::error!(%error, "the operating system gives no random bits");
             0
         })
+    }
+}
+
+/// Secrets of the operating system's randomness.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemSecrets;
+
+impl SecretSource for SystemSecrets {
+    fn secret(&self) -> Result<[u8; 32], StoreError> {
+        random_key()
+            .map_err(|error| StoreError::Unavailable(format!("no random bytes for a secret: {error}")))
     }
 }
 

@@ -11,11 +11,11 @@ use std::{
 use feed_me_adapters::{
     postgres::{self, PgOptions, PgStore},
     sqlite::{Access, AlreadyServed, OpenError, ServingLock, SqliteOptions, SqliteStore},
-    system::{SystemClock, SystemIds, random_key},
+    system::{SystemClock, SystemIds, SystemSecrets, random_key},
 };
 use feed_me_domain::{
     CursorCodec, StoreError,
-    ports::{Clock, FeedFacts, IdGenerator, Stores},
+    ports::{Clock, FeedFacts, IdGenerator, SecretSource, Stores},
 };
 
 pub use self::index::{Index, Report};
@@ -103,7 +103,8 @@ impl App {
         if let Some(index) = &index {
             index.tell(bodies.clone());
         }
-        let services = Services::new(&stores, &database.clock, &cursors, bodies);
+        let secret_source: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
+        let services = Services::new(&stores, &database.clock, &secret_source, &cursors, bodies);
         Ok(Self { services, stores, clock: database.clock.clone(), index })
     }
 }

@@ -1,4 +1,4 @@
-//! What a server does beside answering: it forgets what is old, and looks whether its index is right.
+//! What a server does beside answering: it forgets what is old, stores what can wait, and looks whether its index is right.
 
 use std::{cell::Cell, future::Future, time::Duration};
 
@@ -6,7 +6,7 @@ use feed_me_domain::{
     StoreError, Timestamp,
     ports::{Clock, Stores},
 };
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_local};
 
 use crate::app::App;
 
@@ -16,6 +16,8 @@ const KEYS_KEPT_HOURS: u64 = 24;
 const ROUND_EVERY: Duration = Duration::from_mins(1);
 /// Between two comparisons of a few users' feeds with the database.
 const CHECK_EVERY: Duration = Duration::from_secs(20);
+/// How soon it is stored that a key was used.
+const USES_EVERY: Duration = Duration::from_secs(1);
 /// The most rows that one write takes away, so that requests do not wait long for their turn.
 const STEP_ROWS: usize = 500;
 /// Between two steps of a round.
@@ -27,8 +29,8 @@ pub struct Background {
 }
 
 impl Background {
-    /// Begins to forget stored answers older than a day, and events older than `retention_hours`; and to compare the index
-    /// with the database.
+    /// Begins to forget stored answers older than a day and events older than `retention_hours`, to store when keys were
+    /// used, and to compare the index with the database.
     pub fn start(app: &App, retention_hours: u64) -> Self {
         let (stores, clock) = (app.stores.clone(), app.clock.clone());
         let keys = forever(ROUND_EVERY, "stored answers are not cleared away", move || {
@@ -40,14 +42,19 @@ impl Background {
             let (stores, before) = (stores.clone(), hours_ago(&*clock, retention_hours));
             async move { trim(&stores, before).await }
         });
-        let mut tasks = vec![tokio::task::spawn_local(keys), tokio::task::spawn_local(events)];
+        let application_keys = app.services.application_keys.clone();
+        let uses = forever(USES_EVERY, "the last uses of application keys are not stored", move || {
+            let application_keys = application_keys.clone();
+            async move { application_keys.store_uses().await }
+        });
+        let mut tasks = vec![spawn_local(keys), spawn_local(events), spawn_local(uses)];
         if let Some(index) = app.index.clone() {
             let round = Cell::new(0);
             let checks = forever(CHECK_EVERY, "the index is not compared with the database", move || {
                 let (index, number) = (index.clone(), round.replace(round.get() + 1));
                 async move { index.spot_check(number).await.map(drop) }
             });
-            tasks.push(tokio::task::spawn_local(checks));
+            tasks.push(spawn_local(checks));
         }
         Self { tasks }
     }
@@ -61,7 +68,7 @@ impl Drop for Background {
 }
 
 /// Repeats rounds. A failure is told once, and again only after a round that went well.
-async fn forever<F: Future<Output = Result<(), StoreError>>>(
+async fn forever<E: std::fmt::Display, F: Future<Output = Result<(), E>>>(
     every: Duration,
     trouble: &str,
     round: impl Fn() -> F,

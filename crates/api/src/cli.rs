@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use feed_me_domain::transfer::OnBadRecord;
+use feed_me_domain::{KeyId, KeyName, Scopes, transfer::OnBadRecord};
 
 use crate::{
     settings::{Asked, Override},
@@ -62,6 +62,9 @@ pub enum Command {
     Export(ExportArgs),
     /// Compare the feeds in memory with those that the database answers
     Verify(VerifyArgs),
+    /// Make, list and revoke application keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Check the settings
     VerifyConfig(VerifyConfigArgs),
     /// Print the OpenAPI document
@@ -74,7 +77,7 @@ pub enum Command {
 Examples:
   feed-me serve
   feed-me serve --listen 127.0.0.1:0               a free port; the address is printed
-  FEEDME_PROFILE=production FEEDME__AUTH__MODE=off feed-me serve")]
+  feed-me serve --profile production               callers need a key: see feed-me keys --help")]
 pub struct ServeArgs {
     /// The address and port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -151,6 +154,41 @@ pub struct VerifyArgs {
     /// Compare the feeds of so many users, spread over all
     #[arg(long, value_name = "USERS")]
     pub sample: Option<usize>,
+}
+
+/// `feed-me keys`
+#[derive(Clone, Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  feed-me keys create --name operations --scopes admin
+  KEY=$(feed-me keys create --name shop --scopes read,write)
+A server may run meanwhile: a new key works at once, and a revoked one for less than a second more.")]
+pub enum KeysCommand {
+    /// Make a key and print it, this once, on standard output
+    Create(CreateKeyArgs),
+    /// List the keys, newest first: id, scopes, made, last used, name
+    List,
+    /// Revoke a key
+    Revoke(RevokeKeyArgs),
+}
+
+/// `feed-me keys create`
+#[derive(Args, Clone, Debug)]
+pub struct CreateKeyArgs {
+    /// What it is for
+    #[arg(long, value_parser = |raw: &str| KeyName::parse(raw))]
+    pub name: KeyName,
+    /// What it allows: read, write, admin; write does not include read, admin includes both
+    #[arg(long, value_name = "SCOPE,…", value_parser = |raw: &str| Scopes::parse(raw))]
+    pub scopes: Scopes,
+}
+
+/// `feed-me keys revoke`
+#[derive(Args, Clone, Debug)]
+pub struct RevokeKeyArgs {
+    /// The id, as the list has it
+    #[arg(value_parser = |raw: &str| KeyId::parse(raw).ok_or("that is no id of a key"))]
+    pub id: KeyId,
 }
 
 /// `feed-me verify-config`
@@ -231,6 +269,10 @@ mod tests {
             ("feed-me import a --batch-size 0", ErrorKind::ValueValidation),
             ("feed-me migrate --revert --status", ErrorKind::ArgumentConflict),
             ("feed-me migrate --listen 127.0.0.1:1", ErrorKind::UnknownArgument),
+            ("feed-me keys create --name a", ErrorKind::MissingRequiredArgument),
+            ("feed-me keys create --name a --scopes root", ErrorKind::ValueValidation),
+            ("feed-me keys create --name a --scopes ,", ErrorKind::ValueValidation),
+            ("feed-me keys revoke 7", ErrorKind::ValueValidation),
         ] {
             let error = parsed(line).unwrap_err();
             assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{line}");

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod keys;
 mod migrate;
 mod serve;
 mod transfer;
@@ -49,6 +50,9 @@ pub enum Failure {
     /// The index and the database differ.
     #[error("the index and the database differ")]
     Differs,
+    /// Something about application keys.
+    #[error("keys: {0}")]
+    Keys(feed_me_domain::Error),
     /// Standard output takes no more.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
@@ -68,6 +72,7 @@ pub async fn run(cli: Cli, environment: Vec<(OsString, OsString)>) -> Result<(),
         Command::Import(args) => transfer::import(args, load()?.settings).await,
         Command::Export(args) => transfer::export(args, load()?.settings).await,
         Command::Verify(args) => verify::verify(args, load()?.settings).await,
+        Command::Keys(command) => keys::keys(command, load()?.settings).await,
         Command::VerifyConfig(args) => verify_config::verify_config(args, &load()?),
         Command::Openapi => say(openapi::openapi().to_pretty_json().map_err(io::Error::from)?),
     }

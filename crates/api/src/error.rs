@@ -1,6 +1,6 @@
 //! The one place where errors of the domain become HTTP.
 
-use feed_me_domain::{Error, Fault, KeyRefusal, StoreError, Username};
+use feed_me_domain::{Denial, Error, Fault, KeyRefusal, StoreError, Username};
 
 use crate::problem::{self, Failure, Kind};
 
@@ -19,6 +19,9 @@ pub fn kind_of(error: &Error) -> &'static Kind {
         Error::ExternalIdTaken { .. } => problem::EXTERNAL_ID_TAKEN,
         Error::PreconditionFailed(_) => problem::PRECONDITION_FAILED,
         Error::Cursor(_) => problem::INVALID_CURSOR,
+        Error::UnknownKey(_) => problem::KEY_NOT_FOUND,
+        Error::Forbidden(_) => problem::FORBIDDEN,
+        Error::Key(KeyRefusal::SecretShown) => problem::SECRET_SHOWN,
         Error::Key(KeyRefusal::Reused) => problem::KEY_REUSED,
         Error::Key(KeyRefusal::UnderWay) => problem::KEY_UNDER_WAY,
         Error::Key(KeyRefusal::Erased) => problem::KEY_ERASED,
@@ -42,6 +45,7 @@ impl From<Error> for Failure {
             Error::Cursor(cursor) => {
                 Self { faults: vec![Fault::new("cursor", cursor)], ..Self::new(kind, cursor.to_string()) }
             }
+            Error::Forbidden(denial) => denial.into(),
             told => Self::new(kind, told.to_string()),
         }
     }
@@ -62,9 +66,11 @@ pub fn names_in(error: &Error) -> Vec<Username> {
         | Error::NotBlocked { blocker: one, blocked: other }
         | Error::NotMuted { muter: one, muted: other }
         | Error::Blocked { follower: one, followee: other } => vec![one.clone(), other.clone()],
-        Error::OnOneself { user, .. } => vec![user.clone()],
+        Error::OnOneself { user, .. } | Error::Forbidden(Denial::OtherUser { user }) => vec![user.clone()],
         Error::ExternalIdTaken { actor, .. } => vec![actor.clone()],
-        Error::UnknownActivity(_)
+        Error::Forbidden(Denial::Scope(_) | Denial::NotForUsers(_))
+        | Error::UnknownKey(_)
+        | Error::UnknownActivity(_)
         | Error::PreconditionFailed(_)
         | Error::Cursor(_)
         | Error::Key(_)

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, http::header::HeaderName};
 use feed_me_domain::{Attempt, Error, Keyed, RequestKey, StoredAnswer};
 
 use crate::{
+    auth::acting::credential_of,
     problem::{self, Failure},
     reply::{Answer, Reply},
     services::Services,
@@ -25,6 +26,37 @@ where
     A: Fn(&T) -> Result<StoredAnswer, Failure> + Clone + Send + Sync + 'static,
     W: AsyncFnOnce(Option<Keyed<T>>) -> Result<Attempt<T>, Failure>,
 {
+    carried_out(services, request, body, answer, |answer| answer, write).await
+}
+
+/// The same for an answer that holds a secret: only the fact of it is stored, and it is not given again.
+pub async fn once_with_secret<T, A, W>(
+    services: &Services,
+    request: &HttpRequest,
+    body: &[u8],
+    answer: A,
+    write: W,
+) -> Answer
+where
+    A: Fn(&T) -> Result<StoredAnswer, Failure> + Clone + Send + Sync + 'static,
+    W: AsyncFnOnce(Option<Keyed<T>>) -> Result<Attempt<T>, Failure>,
+{
+    let answered = carried_out(services, request, body, answer, StoredAnswer::without_its_secret, write);
+    answered.await.map(Reply::never_kept)
+}
+
+async fn carried_out<T, A, W>(
+    services: &Services,
+    request: &HttpRequest,
+    body: &[u8],
+    answer: A,
+    kept: fn(StoredAnswer) -> StoredAnswer,
+    write: W,
+) -> Answer
+where
+    A: Fn(&T) -> Result<StoredAnswer, Failure> + Clone + Send + Sync + 'static,
+    W: AsyncFnOnce(Option<Keyed<T>>) -> Result<Attempt<T>, Failure>,
+{
     let key = key_of(request, body)?;
     if let Some(key) = key {
         match services.idempotency.check(key).await? {
@@ -34,7 +66,8 @@ where
         }
     }
     let to_store = answer.clone();
-    let keyed = key.map(|key| Keyed { key, answer: Box::new(move |outcome: &T| to_store(outcome).ok()) });
+    let keyed =
+        key.map(|key| Keyed { key, answer: Box::new(move |outcome: &T| to_store(outcome).ok().map(kept)) });
     match write(keyed).await? {
         Attempt::Done(outcome) => Ok(Reply::stored(&answer(&outcome)?)),
         Attempt::Replayed(stored) => Ok(Reply::replayed(&stored)),
@@ -59,9 +92,9 @@ fn key_of(request: &HttpRequest, body: &[u8]) -> Result<Option<RequestKey>, Fail
         return refused("has more than the 255 characters it may have");
     }
     // Without authentication all callers are one.
-    let credential = b"";
+    let credential = credential_of(request);
     let (method, path) = (request.method().as_str(), request.uri().path());
-    let scope: [&[u8]; 4] = [credential, method.as_bytes(), path.as_bytes(), key.as_bytes()];
+    let scope: [&[u8]; 4] = [&credential, method.as_bytes(), path.as_bytes(), key.as_bytes()];
     Ok(Some(RequestKey::new(&scope, &[request.query_string().as_bytes(), body])))
 }
 

@@ -1,6 +1,6 @@
 //! feed-me over HTTP.
 //!
-//! A request goes route ([`v1`], [`classic`], [`operation`]) → handler → service → port. What all handlers share is
+//! A request goes guard ([`auth`]) → route ([`v1`], [`classic`], [`operation`]) → handler → service → port. What all handlers share is
 //! small and apart: the way in ([`body`], [`members`], [`names`], [`query`], [`keyed`]), the way out ([`views`],
 //! [`reply`], [`problem`], [`error`], [`finish`]), and what is told about it ([`observe`], [`openapi`]).
 //!
@@ -9,6 +9,7 @@
 
 pub mod accept;
 pub mod app;
+pub mod auth;
 pub mod background;
 pub mod bodies;
 pub mod body;

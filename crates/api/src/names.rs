@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
-use feed_me_domain::{ActivityId, Username};
+use feed_me_domain::{ActivityId, KeyId, Username};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::problem::{self, Failure};
@@ -13,7 +13,7 @@ pub struct PathNames(Vec<(String, String)>);
 
 impl PathNames {
     /// Pairs the `{parameters}` of a pattern with the raw segments of a path; both have the same slashes.
-    fn of(pattern: &str, path: &str) -> Self {
+    pub(crate) fn of(pattern: &str, path: &str) -> Self {
         let pairs = pattern.split('/').zip(path.split('/')).filter_map(|(part, raw)| {
             let name = part.strip_prefix('{')?.strip_suffix('}')?;
             Some((name.to_owned(), raw.to_owned()))
@@ -44,6 +44,17 @@ impl PathNames {
         decoded(raw).ok().and_then(|id| ActivityId::parse(&id)).ok_or_else(|| {
             let detail = format!("there is no activity with the id {}", shown(raw));
             Failure::new(problem::ACTIVITY_NOT_FOUND, detail)
+        })
+    }
+}
+
+impl PathNames {
+    /// The id of an application key at a parameter.
+    pub fn key(&self, parameter: &str) -> Result<KeyId, Failure> {
+        let raw = self.raw(parameter)?;
+        decoded(raw).ok().and_then(|id| KeyId::parse(&id)).ok_or_else(|| {
+            let detail = format!("there is no application key with the id {}", shown(raw));
+            Failure::new(problem::KEY_NOT_FOUND, detail)
         })
     }
 }

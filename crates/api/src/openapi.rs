@@ -5,6 +5,7 @@ mod bodies;
 mod operation;
 mod paths;
 pub mod schemas;
+pub mod security;
 
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, ServerBuilder,
@@ -19,6 +20,8 @@ use crate::{
         events::{EventPageView, EventView},
         feeds::{BecauseView, ExplanationView, ReasonView},
         follows::{FollowBatchView, FollowResultView},
+        keys::{KeyView, MadeKeyView},
+        tokens::MintedTokenView,
     },
     views::{
         ActivityView, ErasedView, FollowView, ReceiptView, RelationView, RelationshipView, UserView,
@@ -28,7 +31,8 @@ use crate::{
 
 const DESCRIPTION: &str = "Record who did what (actor verb object target), follow others, and read the feeds. \
     The classic routes at the root are those of the first feed-me and stay for ever; everything newer is under `/v1`. \
-    Errors of `/v1` are RFC 9457 problems. Every answer has an `X-Request-Id`. `HEAD` works where `GET` does, except \
+    Where `auth.mode` is `keys`, each route needs what its `security` says: a key with the scope, or, where it is named, the \
+    token of a user; where `auth.mode` is `off`, none does. Errors of `/v1` are RFC 9457 problems. Every answer has an `X-Request-Id`. `HEAD` works where `GET` does, except \
     at `/reset`.";
 
 /// The document.
@@ -60,6 +64,7 @@ fn components() -> ComponentsBuilder {
         schemas::UsernameSchema,
         schemas::TimeSchema,
         schemas::DataSchema,
+        schemas::ScopesSchema,
         ProblemView<'static>,
         FaultView<'static>,
         ClassicErrorView<'static>,
@@ -78,6 +83,9 @@ fn components() -> ComponentsBuilder {
         ExplanationView<'static>,
         BecauseView<'static>,
         ReasonView,
+        KeyView<'static>,
+        MadeKeyView<'static>,
+        MintedTokenView<'static>,
         EventPageView,
         EventView,
         ClassicActivityView<'static>,
@@ -85,4 +93,6 @@ fn components() -> ComponentsBuilder {
         ClassicUserView<'static>,
     )
     .schemas_from_iter(bodies::schemas())
+    .security_scheme(security::APPLICATION_KEY, security::application_key())
+    .security_scheme(security::USER_TOKEN, security::user_token())
 }

@@ -46,6 +46,8 @@ kinds! {
     INVALID_CURSOR: 400 "invalid-cursor" "The cursor cannot be used here";
     INVALID_KEY: 400 "invalid-idempotency-key" "The Idempotency-Key is not valid";
     BAD_REQUEST: 400 "bad-request" "The request cannot be read";
+    UNAUTHORIZED: 401 "unauthorized" "A valid credential is needed";
+    FORBIDDEN: 403 "forbidden" "The credential does not allow this";
     BLOCKED: 403 "blocked" "A block stands between the two users";
     NOT_FOUND: 404 "not-found" "There is nothing here";
     USER_NOT_FOUND: 404 "user-not-found" "There is no such user";
@@ -53,6 +55,7 @@ kinds! {
     FOLLOW_NOT_FOUND: 404 "follow-not-found" "There is no such follow";
     BLOCK_NOT_FOUND: 404 "block-not-found" "There is no such block";
     MUTE_NOT_FOUND: 404 "mute-not-found" "There is no such mute";
+    KEY_NOT_FOUND: 404 "key-not-found" "There is no such application key";
     METHOD_NOT_ALLOWED: 405 "method-not-allowed" "The method is not allowed here";
     NOT_ACCEPTABLE: 406 "not-acceptable" "No acceptable form of the answer can be served";
     TIMEOUT: 408 "request-timeout" "The request took too long to arrive";
@@ -61,6 +64,7 @@ kinds! {
     NAME_TAKEN: 409 "username-taken" "Another user has the name";
     EXTERNAL_ID_TAKEN: 409 "external-id-taken" "Another activity has the external_id";
     KEY_UNDER_WAY: 409 "idempotency-key-under-way" "The first request with this Idempotency-Key is under way";
+    SECRET_SHOWN: 409 "secret-already-shown" "The secret in the answer to this Idempotency-Key is shown once";
     RESET_REFUSED: 409 "reset-refused" "The database is too large to be reset";
     KEY_ERASED: 410 "idempotent-answer-erased" "The answer to this Idempotency-Key is gone";
     EVENTS_GONE: 410 "events-gone" "The log does not reach back to the position";
@@ -87,6 +91,8 @@ pub struct Failure {
     pub faults: Vec<Fault>,
     /// The methods that the path has, where the one asked for is not among them.
     pub allow: Option<String>,
+    /// How to show a credential that is enough, where the one shown is not.
+    pub challenge: Option<Box<str>>,
     /// What happened on our side: for the log, never for the client.
     pub cause: Option<String>,
 }
@@ -94,7 +100,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of a kind.
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), faults: Vec::new(), allow: None, cause: None }
+        Self { kind, detail: detail.into(), faults: Vec::new(), allow: None, challenge: None, cause: None }
     }
 
     /// A request with faults.
@@ -170,6 +176,9 @@ impl ResponseError for Failure {
         let mut response = HttpResponse::build(self.status());
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        if let Some(challenge) = &self.challenge {
+            response.insert_header((header::WWW_AUTHENTICATE, &**challenge));
         }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));

@@ -18,8 +18,8 @@ use actix_web::{
 };
 
 use crate::{
-    classic, docs, finish::finish, observe::observe, operation, routes, services::Services,
-    settings::Settings, shared::Shared, v1,
+    auth::guard::guarded, classic, docs, finish::finish, observe::observe, operation, routes,
+    services::Services, settings::Settings, shared::Shared, v1,
 };
 
 /// How long an idle connection is kept.
@@ -113,7 +113,7 @@ pub fn app(
         .chain(classic::routes(shared.dev_endpoints))
         .chain(operation::routes())
         .chain(docs::routes());
-    let resources: Vec<_> = paths.map(routes::At::into_resource).collect();
+    let resources: Vec<_> = paths.map(guarded).collect();
     App::new()
         .app_data(shared)
         .configure(|config| {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use feed_me_domain::{
     CursorCodec,
-    ports::{Clock, IdempotencyStore, Stores},
+    ports::{Clock, IdempotencyStore, SecretRepository, SecretSource, Stores},
     services::{
-        ActivityService, DevelopmentService, EventService, FeedService, FollowService, RelationService,
-        UserService,
+        ActivityService, ApplicationKeyService, DevelopmentService, EventService, FeedService, FollowService,
+        RelationService, UserService,
     },
 };
 
@@ -32,6 +32,12 @@ pub struct Services {
     pub events: Arc<EventService>,
     /// The routes for development, and readiness.
     pub development: Arc<DevelopmentService>,
+    /// Application keys.
+    pub application_keys: Arc<ApplicationKeyService>,
+    /// Secrets that the database keeps.
+    pub secrets: Arc<dyn SecretRepository>,
+    /// Fresh secrets.
+    pub secret_source: Arc<dyn SecretSource>,
     /// Keys of requests that may be sent again.
     pub idempotency: Arc<dyn IdempotencyStore>,
     /// The time.
@@ -40,7 +46,13 @@ pub struct Services {
 
 impl Services {
     /// Wires the services to `stores`.
-    pub fn new(stores: &Stores, clock: &Arc<dyn Clock>, cursors: &CursorCodec, bodies: Arc<Bodies>) -> Self {
+    pub fn new(
+        stores: &Stores,
+        clock: &Arc<dyn Clock>,
+        secret_source: &Arc<dyn SecretSource>,
+        cursors: &CursorCodec,
+        bodies: Arc<Bodies>,
+    ) -> Self {
         Self {
             bodies,
             users: Arc::new(UserService::new(stores.users.clone(), cursors.clone())),
@@ -54,6 +66,14 @@ impl Services {
             feeds: Arc::new(FeedService::new(stores.feeds.clone(), cursors.clone())),
             events: Arc::new(EventService::new(stores.events.clone())),
             development: Arc::new(DevelopmentService::new(stores.development.clone())),
+            application_keys: Arc::new(ApplicationKeyService::new(
+                stores.application_keys.clone(),
+                secret_source.clone(),
+                clock.clone(),
+                cursors.clone(),
+            )),
+            secrets: stores.secrets.clone(),
+            secret_source: secret_source.clone(),
             idempotency: stores.idempotency.clone(),
             clock: clock.clone(),
         }

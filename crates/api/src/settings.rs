@@ -124,6 +124,9 @@ pub struct AuthSettings {
     pub mode: AuthMode,
     /// Lets a server without authentication listen on an address other than loopback.
     pub allow_open: bool,
+    /// What user tokens are signed with, by the ids of the secrets, in their order. Where there is none, one is kept in
+    /// the database.
+    pub user_token_secrets: Vec<(String, TokenSecret)>,
 }
 
 /// How callers are told apart.
@@ -131,6 +134,38 @@ pub struct AuthSettings {
 pub enum AuthMode {
     /// Not at all.
     Off,
+    /// By application keys and user tokens.
+    Keys,
+}
+
+/// A secret that user tokens are signed with. It prints as nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenSecret(String);
+
+impl TokenSecret {
+    /// How many bytes it should have at least (RFC 7518, section 3.2).
+    pub const BYTES_MIN: usize = 32;
+
+    /// A secret of a text.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The secret itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is shorter than it should be.
+    pub fn is_short(&self) -> bool {
+        self.0.len() < Self::BYTES_MIN
+    }
+}
+
+impl std::fmt::Debug for TokenSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenSecret(***)")
+    }
 }
 
 /// The log of changes.

@@ -11,7 +11,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 
-use crate::{accept, links::Origins, problem::Failure, services::Services, settings::Settings};
+use crate::{accept, auth::Auth, links::Origins, problem::Failure, services::Services, settings::Settings};
 
 /// The services, and what the settings say about answering.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub struct Shared {
     pub dev_endpoints: bool,
     /// Origins that browsers may call from.
     pub cors_origins: Vec<String>,
+    /// Tells who calls.
+    pub auth: Arc<Auth>,
     origins: Origins,
     draining: Arc<AtomicBool>,
 }
@@ -32,6 +34,7 @@ impl Shared {
     /// Takes from the settings what answering needs. `listen` is the address that is really listened on.
     pub fn new(services: Services, settings: &Settings, listen: SocketAddr) -> Result<Self, String> {
         Ok(Self {
+            auth: Arc::new(Auth::new(services.clone(), &settings.auth)),
             services,
             page_size: settings.feed.page_size.max(1),
             dev_endpoints: settings.dev_endpoints,

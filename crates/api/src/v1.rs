@@ -5,7 +5,9 @@ pub mod batch;
 pub mod events;
 pub mod feeds;
 pub mod follows;
+pub mod keys;
 pub mod relations;
+pub mod tokens;
 pub mod users;
 
 use crate::routes::At;
@@ -19,6 +21,7 @@ pub fn routes() -> Vec<At> {
             .put(users::put)
             .patch(users::patch)
             .delete(users::erase),
+        At::new("/v1/users/{username}/tokens").post(tokens::mint),
         At::new("/v1/users/{username}/following").get(follows::following).post(follows::batch),
         At::new("/v1/users/{username}/following/{followee}")
             .get(follows::get)
@@ -37,6 +40,8 @@ pub fn routes() -> Vec<At> {
             .patch(activities::patch)
             .delete(activities::delete),
         At::new("/v1/events").get(events::list),
+        At::new("/v1/keys").get(keys::list).post(keys::create),
+        At::new("/v1/keys/{id}").get(keys::get).delete(keys::revoke),
         At::new("/v1/feeds/{username}").get(feeds::own),
         At::new("/v1/feeds/{username}/friends").get(feeds::friends),
         At::new("/v1/feeds/{username}/friends/explain").get(feeds::explain),

@@ -20,6 +20,7 @@
 //! brings its own runtime.
 
 mod activities;
+mod application_keys;
 mod batches;
 mod counts;
 mod development;

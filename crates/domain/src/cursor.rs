@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     feed::Position,
     follow::LinkPlace,
-    id::ActivityId,
+    id::{ActivityId, KeyId},
     page::{Boundary, Direction},
     text::Username,
     time::Timestamp,
@@ -72,6 +72,8 @@ pub enum Listing {
     Blocks = 7,
     /// Whom a user mutes.
     Mutes = 8,
+    /// All application keys.
+    ApplicationKeys = 9,
 }
 
 /// What a cursor belongs to.
@@ -206,6 +208,7 @@ impl CursorCodec {
             6 => Listing::Followers,
             7 => Listing::Blocks,
             8 => Listing::Mutes,
+            9 => Listing::ApplicationKeys,
             _ => return Err(InvalidCursor::Altered),
         };
         let boundary = match head[2] & 3 {
@@ -254,6 +257,15 @@ impl CursorPlace for Position {
         }
         let published = Timestamp::from_micros(read_i64(&bytes[..8])).ok()?;
         Some(Self { published, id: ActivityId::from_uuid(Uuid::from_bytes(sized(&bytes[8..]))) })
+    }
+}
+
+impl CursorPlace for KeyId {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.as_uuid().as_bytes());
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        Uuid::from_slice(bytes).ok().map(Self::from_uuid)
     }
 }
 

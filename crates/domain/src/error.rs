@@ -1,8 +1,9 @@
 //! What can go wrong, in the feed's own terms. HTTP statuses are the API crate's business.
 
 use crate::{
+    caller::Denial,
     cursor::InvalidCursor,
-    id::ActivityId,
+    id::{ActivityId, KeyId},
     idempotency::KeyRefusal,
     text::{ExternalId, Username},
 };
@@ -92,6 +93,12 @@ pub enum Error {
         /// The most users a database may have to be reset.
         limit: usize,
     },
+    /// There is no such application key (any more).
+    #[error("there is no application key with the id {0}")]
+    UnknownKey(KeyId),
+    /// Who asks has not the right.
+    #[error(transparent)]
+    Forbidden(#[from] Denial),
     /// The log of changes does not reach back to the position.
     #[error(
         "the events right after position {asked} are not kept any more; the log goes on from position {oldest}"

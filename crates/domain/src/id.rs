@@ -43,6 +43,10 @@ uuid_id!(
     /// Names a user for ever, whatever the username becomes.
     UserId
 );
+uuid_id!(
+    /// Names an application key; no secret.
+    KeyId
+);
 
 /// The number of a user: what rows refer to, and the `id` of the classic `GET /user`. Never given twice, so an event
 /// that keeps the number of an erased user points at nobody.

@@ -51,6 +51,21 @@ pub struct StoredAnswer {
     pub names: Vec<Username>,
 }
 
+/// Stands where the body of an answer was that held a secret. It is no JSON, so no other answer looks like it.
+const SECRET_SHOWN: &str = "(secret)";
+
+impl StoredAnswer {
+    /// Only the fact that there was this answer, for one that holds a secret: it is not given again.
+    #[must_use]
+    pub fn without_its_secret(self) -> Self {
+        Self { body: SECRET_SHOWN.to_owned(), ..self }
+    }
+
+    fn held_a_secret(&self) -> bool {
+        self.body == SECRET_SHOWN
+    }
+}
+
 /// A write that carries a key: the store looks the key up first, and stores the answer that `answer` makes of the
 /// outcome with the outcome itself. `answer` gives none for an outcome that is not a success; it is not stored then.
 pub struct Keyed<T> {
@@ -115,6 +130,11 @@ pub enum KeyRefusal {
     /// The answer named a user who was erased since.
     #[error("the answer to this Idempotency-Key is gone: it named a user who was erased")]
     Erased,
+    /// The answer held a secret, which is shown once.
+    #[error(
+        "the answer to this Idempotency-Key held a secret, which is shown once; use another key for another secret"
+    )]
+    SecretShown,
 }
 
 /// A key as it is stored.
@@ -137,6 +157,7 @@ impl StoredKey {
         Some(match self.answer {
             None => Attempt::Refused(KeyRefusal::Erased),
             Some(_) if self.content != key.content => Attempt::Refused(KeyRefusal::Reused),
+            Some(answer) if answer.held_a_secret() => Attempt::Refused(KeyRefusal::SecretShown),
             Some(answer) => Attempt::Replayed(answer),
         })
     }
@@ -187,6 +208,18 @@ mod tests {
             assert_eq!(met(stored(None), content, KEPT_MICROS - 1), gone);
             assert_eq!(met(stored(None), content, KEPT_MICROS), None);
         }
+    }
+
+    #[test]
+    fn an_answer_that_held_a_secret_is_kept_without_it_and_not_given_again() {
+        let secret = StoredAnswer { body: "{\"key\":\"fm_x\"}".to_owned(), ..answer() };
+        let kept = secret.without_its_secret();
+        assert!(kept.status == 201 && !kept.body.contains("fm_x"));
+        let shown = Some(Attempt::Refused(KeyRefusal::SecretShown));
+        assert_eq!(met(stored(Some(kept.clone())), b"body", 1), shown);
+        let reused = Some(Attempt::Refused(KeyRefusal::Reused));
+        assert_eq!(met(stored(Some(kept.clone())), b"other", 1), reused);
+        assert_eq!(met(stored(Some(kept)), b"body", KEPT_MICROS), None);
     }
 
     #[test]

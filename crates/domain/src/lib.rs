@@ -9,6 +9,8 @@
 //! * **Order and pages**: [`Position`] is the total order of every feed; [`page`](mod@page) cuts pages out of it, and
 //!   [`cursor`] writes where a walk stands so that a client can carry it.
 //! * **The sequence** ([`sequence`]): every write takes its turn, and its event the next position of one dense order.
+//! * **Who calls** ([`caller`]): anybody, an application by its key ([`application_key`]), or a user by a token; and what each
+//!   [may](Caller::may).
 //! * **Ports** ([`ports`]) are what the domain needs from outside. Implement them to bring your own store.
 //! * **Services** ([`services`]) hold the steps and rules on top of the ports. Start reading there.
 //!
@@ -16,6 +18,8 @@
 //! implementation of the ports; `examples/own_store` shows a team that runs it on its own store.
 
 pub mod activity;
+pub mod application_key;
+pub mod caller;
 pub mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -41,6 +45,11 @@ pub mod user;
 
 pub use crate::{
     activity::{Activity, ActivityDraft, ActivityPatch, ActivityTag, NewActivity, Precondition},
+    application_key::{
+        ApplicationKey, InvalidScopes, KeyDraft, KeyHash, KeySecret, NewKey, Scope, Scopes,
+        StoredApplicationKey,
+    },
+    caller::{Caller, Denial, Right, UserRight, UserToken, Verdict},
     cursor::{Cursor, CursorCodec, InvalidCursor, Listing},
     data::{Data, InvalidData},
     error::{Error, Fault, Result, StoreError},
@@ -50,11 +59,11 @@ pub use crate::{
         UnfollowRequest, Window,
     },
     given::Given,
-    id::{ActivityId, UserId, UserKey},
+    id::{ActivityId, KeyId, UserId, UserKey},
     idempotency::{Attempt, KeyRefusal, Keyed, RequestKey, StoredAnswer, StoredKey},
     page::{Boundary, Direction, PageLimit, Placed, Span},
     relation::{Block, Mute, Relation, RelationKind},
-    text::{DisplayName, ExternalId, InvalidText, Object, Username, Verb},
+    text::{DisplayName, ExternalId, InvalidText, KeyName, Object, Username, Verb},
     time::{InvalidTimestamp, Timestamp},
     user::{Erasure, PutUser, User, UserPatch},
 };

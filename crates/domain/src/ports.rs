@@ -9,6 +9,7 @@
 //! counters and the stored answer, and commit all of it at once. A write that changes nothing appends no event.
 
 mod activities;
+mod application_keys;
 mod clock;
 mod development;
 mod events;
@@ -23,6 +24,6 @@ mod transfer;
 mod users;
 
 pub use self::{
-    activities::*, clock::*, development::*, events::*, facts::*, feeds::*, follows::*, idempotency::*,
-    relations::*, secrets::*, stores::*, transfer::*, users::*,
+    activities::*, application_keys::*, clock::*, development::*, events::*, facts::*, feeds::*, follows::*,
+    idempotency::*, relations::*, secrets::*, stores::*, transfer::*, users::*,
 };

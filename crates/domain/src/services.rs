@@ -4,6 +4,7 @@
 //! the command line, and applications that embed this crate.
 
 mod activities;
+mod application_keys;
 mod development;
 mod events;
 mod feeds;
@@ -17,6 +18,6 @@ mod users;
 mod tests;
 
 pub use self::{
-    activities::*, development::*, events::*, feeds::*, follows::*, paging::*, relations::*, transfer::*,
-    users::*,
+    activities::*, application_keys::*, development::*, events::*, feeds::*, follows::*, paging::*,
+    relations::*, transfer::*, users::*,
 };

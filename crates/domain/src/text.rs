@@ -104,6 +104,10 @@ text!(
     /// The name a user is shown under; any text.
     DisplayName, 200, 1, no_more_rules
 );
+text!(
+    /// What an application key is for, in an operator's words.
+    KeyName, 100, 1, no_more_rules
+);
 
 #[expect(clippy::unnecessary_wraps, reason = "one of the rules that the macro chooses from")]
 fn no_more_rules(_: &str) -> Result<(), InvalidText> {

@@ -5,7 +5,7 @@ use crate::kit::{Place, Store};
 #[test]
 fn help_lists_the_commands() {
     let help = Place::fresh(Store::Sqlite).run(&["--help"]);
-    for command in ["serve", "migrate", "import", "export", "verify-config", "openapi"] {
+    for command in ["serve", "migrate", "import", "export", "keys", "verify-config", "openapi"] {
         assert!(help.contains(command), "{command}: {help}");
     }
     let output = Place::fresh(Store::Sqlite).try_run(&["dance"]);

@@ -9,7 +9,7 @@ use crate::kit::{World, on_sqlite};
 on_sqlite!(the_openapi_document_lists_every_route, the_page_to_try_it_loads_nothing_from_elsewhere);
 
 /// Every route, without the names of its parameters.
-const ROUTES: [&str; 46] = [
+const ROUTES: [&str; 51] = [
     "GET /",
     "GET /reset",
     "GET /user",
@@ -43,6 +43,11 @@ const ROUTES: [&str; 46] = [
     "PUT /v1/users/{}/mutes/{}",
     "DELETE /v1/users/{}/mutes/{}",
     "GET /v1/users/{}/mutes",
+    "POST /v1/users/{}/tokens",
+    "GET /v1/keys",
+    "POST /v1/keys",
+    "GET /v1/keys/{}",
+    "DELETE /v1/keys/{}",
     "GET /v1/feeds/{}",
     "GET /v1/feeds/{}/friends",
     "GET /v1/feeds/{}/mentions",

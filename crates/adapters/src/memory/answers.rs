@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use feed_me_domain::{
-    Attempt, RequestKey, StoreError, StoredAnswer, StoredKey, Timestamp, UserKey,
+    Attempt, Keyed, RequestKey, StoreError, StoredAnswer, StoredKey, Timestamp, UserKey,
     ports::{IdempotencyStore, SecretRepository},
 };
 
@@ -85,6 +85,10 @@ fn forget_name(by_user: &mut HashMap<UserKey, HashSet<Scope>>, user: UserKey, sc
 impl IdempotencyStore for MemoryStore {
     async fn check(&self, key: RequestKey) -> Result<Option<Attempt<()>>, StoreError> {
         Ok(self.state.read().answers.meets(&key, self.clock.now()))
+    }
+
+    async fn remember(&self, keyed: Keyed<()>) -> Result<Attempt<()>, StoreError> {
+        Ok(self.write_keyed(Some(keyed), |_, _| ()))
     }
 
     async fn sweep(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {

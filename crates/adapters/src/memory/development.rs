@@ -17,7 +17,8 @@ impl DevelopmentRepository for MemoryStore {
             if users_max < state.users.len() {
                 return Ok(ResetDone::TooLarge);
             }
-            let mut fresh = State::empty(state.counters, state.secrets.clone());
+            let mut fresh =
+                State::empty(state.counters, state.secrets.clone(), state.application_keys.clone());
             load(&mut fresh, turn, fixture)?;
             *state = fresh;
             Ok(ResetDone::Reset)

@@ -10,6 +10,7 @@ use feed_me_domain::{
 
 use super::{
     answers::Answers,
+    application_keys::Keys,
     links::{EdgeRow, Links, Relations},
 };
 
@@ -81,11 +82,16 @@ pub(super) struct State {
     pub(super) events: VecDeque<Event>,
     pub(super) answers: Answers,
     pub(super) secrets: BTreeMap<String, Vec<u8>>,
+    pub(super) application_keys: Keys,
 }
 
 impl State {
-    /// Nothing is in it but the sequence and the secrets, which outlive a reset.
-    pub(super) fn empty(counters: Counters, secrets: BTreeMap<String, Vec<u8>>) -> Self {
+    /// Nothing is in it but the sequence, the secrets and the application keys, which outlive a reset.
+    pub(super) fn empty(
+        counters: Counters,
+        secrets: BTreeMap<String, Vec<u8>>,
+        application_keys: Keys,
+    ) -> Self {
         Self {
             counters,
             users: BTreeMap::new(),
@@ -100,6 +106,7 @@ impl State {
             events: VecDeque::new(),
             answers: Answers::default(),
             secrets,
+            application_keys,
         }
     }
 
@@ -241,7 +248,7 @@ impl State {
 
 impl Default for State {
     fn default() -> Self {
-        Self::empty(Counters::START, BTreeMap::new())
+        Self::empty(Counters::START, BTreeMap::new(), Keys::new())
     }
 }
 

@@ -10,7 +10,7 @@ use diesel::{
     sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz},
 };
 use feed_me_domain::{
-    Attempt, RequestKey, StoreError, StoredAnswer, StoredKey, Timestamp, ports::IdempotencyStore,
+    Attempt, Keyed, RequestKey, StoreError, StoredAnswer, StoredKey, Timestamp, ports::IdempotencyStore,
 };
 
 use super::{
@@ -32,6 +32,10 @@ impl IdempotencyStore for PgStore {
             Ok(stored.and_then(|stored| stored.meets(&key, now)))
         })
         .await
+    }
+
+    async fn remember(&self, keyed: Keyed<()>) -> Result<Attempt<()>, StoreError> {
+        self.attempt(Some(keyed), |_| Ok(())).await
     }
 
     async fn sweep(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {

@@ -60,6 +60,10 @@ impl IdempotencyStore for SqliteStore {
         Ok(stored.and_then(|stored| stored.meets(&key, now)))
     }
 
+    async fn remember(&self, keyed: Keyed<()>) -> Result<Attempt<()>, StoreError> {
+        self.write_keyed(Some(keyed), |_| Ok(())).await
+    }
+
     async fn sweep(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
         const SWEEP: &str = "delete from idempotency where scope in \
             (select scope from idempotency where at < ?1 order by at limit ?2)";

@@ -5,6 +5,7 @@ use feed_me_domain::{ActivityDraft, Given, Object, StoredAnswer, Username, Verb,
 
 use super::views::ClassicActivityView;
 use crate::{
+    auth::acting::Acting,
     body::{Any, Body},
     keyed,
     members::{self, Members},
@@ -15,9 +16,10 @@ use crate::{
 };
 
 /// Post an activity.
-pub async fn post(app: Classic, request: HttpRequest, body: Body<Any>) -> Answer {
+pub async fn post(app: Classic, acting: Acting, request: HttpRequest, body: Body<Any>) -> Answer {
     let written = keyed::once(&app.services, &request, &body.bytes, answer, async |keyed| {
         let draft = read(&body.bytes)?;
+        acting.as_actor(draft.actor.as_ref())?;
         Ok(app.services.activities.post(draft, keyed).await?)
     });
     written.await.map(Reply::unsaid)

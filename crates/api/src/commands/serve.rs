@@ -6,6 +6,7 @@ use std::{
 use super::Failure;
 use crate::{
     app::{App, Database, IfMissing, Index},
+    auth,
     background::Background,
     server,
     settings::Settings,
@@ -20,12 +21,17 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         tracing::info!(migrations = run.join(", "), "the schema was brought up to date");
     }
     let app = App::serving(&settings, &database).await?;
+    auth::tell(&settings.auth, &app.services).await.map_err(|source| Failure::Keys(source.into()))?;
     // Only now: whoever can connect is answered.
     let listen = settings.server.listen;
     let listener = TcpListener::bind(listen).map_err(|source| Failure::Listen { listen, source })?;
     let _keeper = app.index.as_ref().map(Index::keep).transpose().map_err(Failure::Serve)?;
     let _background = Background::start(&app, settings.events.retention_hours);
-    server::serve(app.services.clone(), &settings, listener, announce).await.map_err(Failure::Serve)
+    let served = server::serve(app.services.clone(), &settings, listener, announce).await;
+    if let Err(error) = app.services.application_keys.store_uses().await {
+        tracing::warn!(%error, "the last uses of application keys are not stored");
+    }
+    served.map_err(Failure::Serve)
 }
 
 /// Tells people and scripts where to go. Whether anybody reads it does not matter to the server.

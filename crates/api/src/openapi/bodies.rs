@@ -89,6 +89,23 @@ fn requests() -> Vec<(&'static str, Value)> {
                 } }),
             ),
         ),
+        (
+            "KeyBody",
+            closed(&["name", "scopes"], &json!({ "name": text(1, 100), "scopes": reference("Scopes") })),
+        ),
+        (
+            "TokenBody",
+            closed(
+                &[],
+                &json!({ "expires_in": {
+                    "type": "integer",
+                    "description": "How long it is good for, in seconds.",
+                    "minimum": 1,
+                    "maximum": 2_592_000,
+                    "default": 3600,
+                } }),
+            ),
+        ),
         ("FollowBody", closed(&[], &json!({ "from": from }))),
         ("FollowBatchBody", closed(&[], &json!({ "follow": names, "unfollow": names }))),
         (
@@ -129,6 +146,7 @@ fn answers() -> Vec<(&'static str, Value)> {
     vec![
         ("ActivityPage", page("Activity")),
         ("UserPage", page("User")),
+        ("ApplicationKeyPage", page("ApplicationKey")),
         ("FollowPage", page("Follow")),
         ("RelationPage", page("Relation")),
         (

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::Method;
+use feed_me_domain::Right;
 use utoipa::openapi::{
     ContentBuilder, Header, HeaderBuilder, HttpMethod, PathItem, PathsBuilder, Ref, Required,
     ResponseBuilder,
@@ -10,7 +12,11 @@ use utoipa::openapi::{
     schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type},
 };
 
-use crate::problem::{self, Kind};
+use super::security;
+use crate::{
+    auth::rights,
+    problem::{self, Kind},
+};
 
 /// The groups of operations.
 pub(crate) const TAGS: &[(&str, &str)] = &[
@@ -19,6 +25,7 @@ pub(crate) const TAGS: &[(&str, &str)] = &[
     ("follows", "Who follows whom."),
     ("blocks and mutes", "What a user wants nothing of."),
     ("feeds", "Newest first: `published` descending, then `id` descending."),
+    ("keys and tokens", "Who may call."),
     ("events", "The log of all changes, for integrators."),
     ("classic", "The routes of the first feed-me."),
     ("development", "Present only where `dev_endpoints` is on."),
@@ -77,7 +84,7 @@ impl Operation {
             media_type: "application/json",
             errors: vec![problem::INTERNAL],
         };
-        operation.of_surface().of_method().of_path()
+        operation.of_surface().of_method().of_path().of_rights()
     }
 
     fn of_surface(self) -> Self {
@@ -116,6 +123,9 @@ impl Operation {
             let parameter =
                 ParameterBuilder::new().name(part).parameter_in(ParameterIn::Path).required(Required::True);
             let (parameter, errors): (_, &[&'static Kind]) = match part {
+                "id" if self.path.starts_with("/v1/keys/") => {
+                    (parameter.schema(Some(uuid())), &[problem::KEY_NOT_FOUND])
+                }
                 "id" => (parameter.schema(Some(uuid())), &[problem::ACTIVITY_NOT_FOUND]),
                 "file" => (parameter.schema(Some(string())), &[problem::NOT_FOUND]),
                 _ => (
@@ -127,6 +137,27 @@ impl Operation {
             self = self.fails(errors);
         }
         self
+    }
+
+    fn of_rights(self) -> Self {
+        match self.right() {
+            Right::Open => self,
+            // Whose a credential is, is asked of the store.
+            Right::Needs(..) => {
+                self.fails(&[problem::UNAUTHORIZED, problem::FORBIDDEN, problem::UNAVAILABLE])
+            }
+        }
+    }
+
+    fn right(&self) -> Right {
+        let method = match self.method {
+            HttpMethod::Get => Method::GET,
+            HttpMethod::Post => Method::POST,
+            HttpMethod::Put => Method::PUT,
+            HttpMethod::Patch => Method::PATCH,
+            _ => Method::DELETE,
+        };
+        rights::of(&method, self.path)
     }
 
     /// A parameter of the query.
@@ -228,6 +259,7 @@ impl Operation {
             .operation_id(Some(self.id))
             .summary(Some(self.summary))
             .tag(self.tag)
+            .securities(Some(security::requirements(self.right())))
             .request_body(self.body.take().map(RequestBodyBuilder::build));
         for parameter in std::mem::take(&mut self.parameters) {
             operation = operation.parameter(parameter);
@@ -283,6 +315,8 @@ impl Operation {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
             let response = ResponseBuilder::new().description(titles.join(". ")).content(media_type, content);
             let response = match status {
+                401 | 403 => response
+                    .header("WWW-Authenticate", told("How to show a credential that is enough (RFC 6750).")),
                 503 => response.header("Retry-After", told("When to ask again, in seconds.")),
                 _ => response,
             };

@@ -16,10 +16,21 @@ const BATCH: &[&str] = &["application/json", "application/x-ndjson"];
 
 /// The operations, in the order of the document.
 pub(crate) fn all() -> Vec<Operation> {
-    [users(), activities(), follows(), relations(), feeds(), events(), classic(), development(), operation()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        users(),
+        activities(),
+        follows(),
+        relations(),
+        feeds(),
+        keys_and_tokens(),
+        events(),
+        classic(),
+        development(),
+        operation(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn flag(name: &str, description: &str) -> ParameterBuilder {
@@ -210,6 +221,32 @@ fn feeds() -> Vec<Operation> {
         .fails(&[problem::ACTIVITY_NOT_FOUND])
         .answers(200, "Why, or why not.", "Explanation"),
         feed("/v1/feeds/{username}/mentions", "getMentions", "Read what has a user as its target"),
+    ]
+}
+
+fn keys_and_tokens() -> Vec<Operation> {
+    const TAG: &str = "keys and tokens";
+    let at = "/v1/keys/{id}";
+    vec![
+        Operation::new(Post, "/v1/users/{username}/tokens", TAG, "mintToken", "Make a token of a user")
+            .optional_body("TokenBody")
+            .fails(&[problem::SECRET_SHOWN])
+            .answers(201, "The token, which is shown once.", "MintedToken"),
+        Operation::new(Get, "/v1/keys", TAG, "listKeys", "List application keys, newest first")
+            .paged()
+            .answers(200, "A page of keys, without their secrets.", "ApplicationKeyPage"),
+        Operation::new(Post, "/v1/keys", TAG, "createKey", "Make an application key")
+            .body("KeyBody", JSON)
+            .fails(&[problem::SECRET_SHOWN])
+            .answers(201, "The key, which is shown once.", "MadeApplicationKey")
+            .header(201, "Location", "Where it is."),
+        Operation::new(Get, at, TAG, "getKey", "Read an application key").answers(
+            200,
+            "The key, without its secret.",
+            "ApplicationKey",
+        ),
+        Operation::new(Delete, at, TAG, "revokeKey", "Revoke an application key")
+            .answers_nothing(204, "It opens nothing any more."),
     ]
 }
 

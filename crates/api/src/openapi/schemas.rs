@@ -4,7 +4,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         RefOr,
-        schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type},
+        schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type},
     },
 };
 
@@ -21,7 +21,7 @@ macro_rules! value {
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                RefOr::T(Schema::Object($build.build()))
+                RefOr::T(Schema::from($build))
             }
         }
 
@@ -43,6 +43,14 @@ value!(
         .pattern(Some(USERNAME))
         .description(Some("The name a user is known by, compared as it is; percent-encoded in a path."))
         .examples(["ivan"])
+);
+value!(
+    /// Scopes of an application key.
+    ScopesSchema as "Scopes",
+    ArrayBuilder::new()
+        .items(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["read", "write", "admin"])))
+        .min_items(Some(1))
+        .description(Some("What a key allows: `write` does not include `read`, `admin` includes both."))
 );
 value!(
     /// An instant.

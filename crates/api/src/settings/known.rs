@@ -49,12 +49,29 @@ pub(super) const KNOWN: &[Known] = &[
     plain("limits.enabled"),
     plain("auth.mode"),
     plain("auth.allow_open"),
+    Known { name: TOKEN_SECRETS, shown: ShownAs::Secret },
     plain("log.format"),
     plain("log.filter"),
 ];
 
+/// A table of secrets, by ids that operators choose.
+pub(super) const TOKEN_SECRETS: &str = "auth.user_token_secrets";
+
+/// The id of the secret that a name stands for.
+pub(super) fn token_secret_id(name: &str) -> Option<&str> {
+    name.strip_prefix(TOKEN_SECRETS)?.strip_prefix('.')
+}
+
+fn is_token_secret_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
 /// The setting of a name.
 pub(super) fn known(name: &str) -> Option<Known> {
+    if token_secret_id(name).is_some_and(is_token_secret_id) {
+        return Some(Known { name: TOKEN_SECRETS, shown: ShownAs::Secret });
+    }
     KNOWN.iter().find(|known| known.name == name).copied()
 }
 
@@ -63,6 +80,9 @@ pub(super) fn hint_for(name: &str) -> String {
     if name == "profile" {
         return "the profile is chosen before the settings are read, by --profile or FEEDME_PROFILE"
             .to_owned();
+    }
+    if token_secret_id(name).is_some() {
+        return "the id of a secret has 1 to 64 letters, digits, '-' and '_'".to_owned();
     }
     let section = name.split_once('.').map_or(name, |(section, _)| section);
     let prefix = format!("{section}.");

@@ -6,7 +6,7 @@ use config::{ConfigError, Environment, File, FileFormat, Map, Source, Value, Val
 
 use super::{
     fault::SettingFault,
-    known::{ShownAs, hint_for, known},
+    known::{ShownAs, TOKEN_SECRETS, hint_for, known},
     load::Override,
     redact::{redacted_secret, redacted_url},
 };
@@ -129,6 +129,8 @@ impl Layer {
         }
         let mut values = BTreeMap::new();
         for (name, value) in leaves {
+            // The environment knows no small letters, so the ids of secrets have none or all.
+            let name = if name.starts_with(TOKEN_SECRETS) { name.to_lowercase() } else { name };
             if known(&name).is_some() {
                 values.insert(name, value);
             } else {
@@ -147,7 +149,9 @@ impl Source for Layer {
     }
 
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        Ok(self.values.clone().into_iter().collect())
+        // The secrets of tokens are read by themselves: their names are not fixed.
+        let fixed = self.values.iter().filter(|(name, _)| !name.starts_with(TOKEN_SECRETS));
+        Ok(fixed.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 }
 
@@ -168,6 +172,7 @@ fn flatten(name: String, value: Value, leaves: &mut BTreeMap<String, Value>) {
 pub(super) fn shown(name: &str, value: &Value) -> String {
     let shown_as = known(name).map_or(ShownAs::Secret, |known| known.shown);
     match (&value.kind, shown_as) {
+        (ValueKind::Table(table), _) if table.is_empty() => "{}".to_owned(),
         (ValueKind::String(text), ShownAs::Value) => format!("{text:?}"),
         (ValueKind::String(text), ShownAs::Url) => format!("{:?}", redacted_url(text)),
         (ValueKind::String(text), ShownAs::Secret) => redacted_secret(text),

@@ -50,7 +50,7 @@ pub struct Loaded {
 #[derive(Clone, Debug)]
 pub struct Shown {
     /// Section and key.
-    pub name: &'static str,
+    pub name: String,
     /// Its value, without secrets.
     pub value: String,
     /// Where that came from.
@@ -76,8 +76,11 @@ pub fn load(asked: &Asked, environment: Vec<(OsString, OsString)>) -> Result<Loa
     }
     match settings {
         Some(settings) if reader.faults.is_empty() => {
-            let mut shown =
-                vec![Shown { name: "profile", value: format!("{profile:?}"), origin: profile_origin }];
+            let mut shown = vec![Shown {
+                name: "profile".to_owned(),
+                value: format!("{profile:?}"),
+                origin: profile_origin,
+            }];
             shown.extend(reader.shown());
             Ok(Loaded { settings, shown })
         }
@@ -243,20 +246,20 @@ fn log(reader: &mut Reader) -> Option<LogSettings> {
 }
 
 fn auth(reader: &mut Reader) -> Option<AuthSettings> {
-    let mode = reader.one(
-        "auth.mode",
-        "off: keys are not available in this version yet, so a server that is not for development starts only where \
-         everybody may call it and auth.mode = off is said explicitly (FEEDME__AUTH__MODE=off)",
-        |text| (text == "off").then_some(AuthMode::Off),
-    );
+    let mode = reader.one("auth.mode", "keys, or off where everybody may call", |text| match text {
+        "off" => Some(AuthMode::Off),
+        "keys" => Some(AuthMode::Keys),
+        _ => None,
+    });
     let allow_open = reader.boolean("auth.allow_open");
-    Some(AuthSettings { mode: mode?, allow_open: allow_open? })
+    let user_token_secrets = reader.token_secrets();
+    Some(AuthSettings { mode: mode?, allow_open: allow_open?, user_token_secrets })
 }
 
 /// A server that lets everybody call must not be reachable from elsewhere by accident.
 fn refuse_open_server(reader: &mut Reader, settings: &Settings) {
-    let AuthMode::Off = settings.auth.mode;
-    if !is_loopback(settings.server.listen) && !settings.auth.allow_open {
+    let is_open = settings.auth.mode == AuthMode::Off;
+    if is_open && !is_loopback(settings.server.listen) && !settings.auth.allow_open {
         reader.fault(
             "server.listen",
             "with auth.mode = off everybody who reaches this address may do everything; listen on a loopback address, \

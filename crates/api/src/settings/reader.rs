@@ -1,12 +1,18 @@
 //! Reads typed settings out of the layers and notes everything that is wrong.
 
-use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    ops::RangeInclusive,
+    str::FromStr,
+};
 
 use config::{Config, ConfigBuilder, ValueKind, builder::DefaultState};
 
 use super::{
+    TokenSecret,
     fault::SettingFault,
-    known::KNOWN,
+    known::{KNOWN, TOKEN_SECRETS, token_secret_id},
     layers::{Layer, shown},
     load::Shown,
 };
@@ -98,6 +104,31 @@ impl Reader {
         parsed
     }
 
+    /// The secrets of user tokens by their ids, in the order of these. An empty one takes back what a lower layer says.
+    pub(super) fn token_secrets(&mut self) -> Vec<(String, TokenSecret)> {
+        let (mut secrets, mut odd) = (BTreeMap::new(), BTreeSet::new());
+        for (name, value) in self.layers.iter().flat_map(|layer| &layer.values) {
+            match (token_secret_id(name), &value.kind) {
+                (None, _) if name != TOKEN_SECRETS => {}
+                (None, ValueKind::Table(_)) => {}
+                (None, ValueKind::String(text)) if text.trim().is_empty() => {}
+                (Some(id), ValueKind::String(text)) => {
+                    secrets.insert(id.to_owned(), text.trim().to_owned());
+                }
+                (_, _) => {
+                    odd.insert(name.clone());
+                }
+            }
+        }
+        for name in odd {
+            let expected =
+                "expected a text for each secret, by its id (FEEDME__AUTH__USER_TOKEN_SECRETS__ID)";
+            self.fault(&name, expected.to_owned());
+        }
+        secrets.retain(|_, secret| !secret.is_empty());
+        secrets.into_iter().map(|(id, secret)| (id, TokenSecret::new(secret))).collect()
+    }
+
     /// Notes that the value of `name` cannot stand.
     pub(super) fn fault(&mut self, name: &str, problem: String) {
         let layer = self.layer_of(name);
@@ -108,12 +139,15 @@ impl Reader {
 
     /// Every setting with its value and where that came from.
     pub(super) fn shown(&self) -> Vec<Shown> {
-        let each = KNOWN.iter().filter_map(|known| {
-            let layer = self.layer_of(known.name)?;
+        let secrets: BTreeSet<&str> =
+            self.layers.iter().flat_map(|layer| layer.values.keys()).map(String::as_str).collect();
+        let secrets = secrets.into_iter().filter(|name| token_secret_id(name).is_some());
+        let each = KNOWN.iter().map(|known| known.name).chain(secrets).filter_map(|name| {
+            let layer = self.layer_of(name)?;
             Some(Shown {
-                name: known.name,
-                value: shown(known.name, layer.values.get(known.name)?),
-                origin: layer.origin.of(known.name),
+                name: name.to_owned(),
+                value: shown(name, layer.values.get(name)?),
+                origin: layer.origin.of(name),
             })
         });
         each.collect()

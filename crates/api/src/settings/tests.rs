@@ -46,13 +46,53 @@ fn without_a_word_it_is_the_development_profile_with_the_contract_s_defaults() {
 }
 
 #[test]
-fn production_is_careful_and_starts_only_where_auth_is_off_by_word() {
-    let message = refused(&[("FEEDME_PROFILE", "production")]);
-    assert!(message.contains("auth.mode = \"keys\" (from config/production.toml, as built in)"), "{message}");
-    assert!(message.contains("FEEDME__AUTH__MODE=off"), "{message}");
-    let settings = with(&[("FEEDME_PROFILE", "production"), ("FEEDME__AUTH__MODE", "off")]);
+fn production_is_careful() {
+    let settings = with(&[("FEEDME_PROFILE", "production"), ("FEEDME__SERVER__LISTEN", "0.0.0.0:5000")]);
+    assert_eq!((settings.auth.mode, settings.auth.allow_open), (AuthMode::Keys, false));
+    assert!(settings.auth.user_token_secrets.is_empty());
     assert!(!settings.dev_endpoints);
     assert_eq!(settings.log.format, LogFormat::Json);
+    let message = refused(&[("FEEDME__AUTH__MODE", "open")]);
+    assert!(message.contains("auth.mode = \"open\"") && message.contains("keys, or off"), "{message}");
+}
+
+#[test]
+fn token_secrets_come_by_their_ids_from_every_layer_and_are_in_the_order_of_these() {
+    let (_folder, asked) = folder(&[(
+        "default.toml",
+        "[auth.user_token_secrets]\n2026-02 = 'from the file'\nK1 = 'under'\ngone = 'taken back'",
+    )]);
+    let variables = [
+        ("FEEDME__AUTH__USER_TOKEN_SECRETS__K1", " over "),
+        ("FEEDME__AUTH__USER_TOKEN_SECRETS__GONE", ""),
+        ("FEEDME__AUTH__USER_TOKEN_SECRETS__A_B-C", "12345"),
+    ];
+    let Loaded { settings, shown } = loaded(&asked, &variables).unwrap();
+    let secrets = settings.auth.user_token_secrets.iter();
+    let secrets: Vec<_> = secrets.map(|(id, secret)| (id.as_str(), secret.reveal())).collect();
+    assert_eq!(secrets, [("2026-02", "from the file"), ("a_b-c", "12345"), ("k1", "over")]);
+    let k1 = shown.iter().find(|setting| setting.name == "auth.user_token_secrets.k1").unwrap();
+    assert_eq!(
+        (k1.value.as_str(), k1.origin.as_str()),
+        ("***", "the environment variable FEEDME__AUTH__USER_TOKEN_SECRETS__K1")
+    );
+    assert!(!format!("{settings:?}{shown:?}").contains("over"));
+}
+
+#[test]
+fn a_token_secret_that_is_none_is_refused_and_never_shown() {
+    for (name, value) in [
+        ("FEEDME__AUTH__USER_TOKEN_SECRETS", "geheim"),
+        ("FEEDME__AUTH__USER_TOKEN_SECRETS__A__B", "geheim"),
+        ("FEEDME__AUTH__USER_TOKEN_SECRETS__A B", "geheim"),
+    ] {
+        let message = refused(&[(name, value)]);
+        assert!(message.contains(name) && !message.contains("geheim"), "{message}");
+    }
+    let (_folder, asked) = folder(&[("default.toml", "[auth.user_token_secrets]\nk1 = 123456789")]);
+    let message = loaded(&asked, &[]).unwrap_err();
+    assert!(message.contains("auth.user_token_secrets.k1") && !message.contains("123456789"), "{message}");
+    assert!(with(&[("FEEDME__AUTH__USER_TOKEN_SECRETS", "")]).auth.user_token_secrets.is_empty());
 }
 
 #[test]
@@ -178,7 +218,7 @@ fn a_wrong_value_is_told_with_what_is_expected() {
         ("FEEDME__DEV_ENDPOINTS", "maybe", "true or false"),
         ("FEEDME__LOG__FORMAT", "xml", "pretty or json"),
         ("FEEDME__LOG__FILTER", "feed_me=loud", "a level"),
-        ("FEEDME__AUTH__MODE", "keys", "keys are not available"),
+        ("FEEDME__AUTH__MODE", "open", "keys, or off"),
     ] {
         let message = refused(&[(variable, value)]);
         assert!(message.contains(expected), "{message}");

@@ -8,6 +8,7 @@ use feed_me_domain::{
 use serde::Serialize;
 
 use crate::{
+    auth::acting::Acting,
     body::{Body, Json, Patch},
     etag, keyed,
     members::{self, Members},
@@ -23,11 +24,12 @@ use crate::{
 const MEMBERS: &[&str] = &["actor", "verb", "object", "target", "published", "external_id", "data"];
 
 /// Post an activity.
-pub async fn post(api: Api, request: HttpRequest, body: Body<Json>) -> Answer {
+pub async fn post(api: Api, acting: Acting, request: HttpRequest, body: Body<Json>) -> Answer {
     let origin = api.origin(&request);
     let answer = move |stored: &Stored| answer(stored, &origin);
     keyed::once(&api.services, &request, &body.bytes, answer, async |keyed| {
         let draft = read(Members::strict(members::text(&body.bytes)?, MEMBERS)?);
+        acting.as_actor(draft.actor.as_ref())?;
         Ok(api.services.activities.post(draft, keyed).await?)
     })
     .await

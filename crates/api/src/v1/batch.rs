@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    auth::acting::Acting,
     body::{Batch, Body},
     error::names_in,
     keyed,
@@ -23,11 +24,12 @@ use crate::{
 };
 
 /// Post many activities.
-pub async fn post(api: Api, request: HttpRequest, query: Query, body: Body<Batch>) -> Answer {
+pub async fn post(api: Api, acting: Acting, request: HttpRequest, query: Query, body: Body<Batch>) -> Answer {
     let atomicity = if query.flag("atomic")? { Atomicity::AllOrNone } else { Atomicity::Each };
     keyed::once(&api.services, &request, &body.bytes, answer, async |keyed| {
         let drafts = if body.is_ndjson { read_lines(&body.bytes)? } else { read_array(&body.bytes)? };
-        Ok(api.services.activities.post_batch(drafts, atomicity, keyed).await?)
+        let (own, others) = acting.in_batch(drafts, atomicity)?;
+        others.results(api.services.activities.post_batch(own, atomicity, others.keyed(keyed)).await?)
     })
     .await
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use feed_me_api::{classic, docs, openapi::openapi, operation, v1};
-use serde_json::Value;
+use feed_me_api::{auth::rights::TABLE, classic, docs, openapi::openapi, operation, v1};
+use feed_me_domain::{Right, UserRight};
+use serde_json::{Value, json};
 
 use crate::kit::World;
 
@@ -36,6 +37,43 @@ fn the_document_and_the_routes_are_the_same() {
     let described: BTreeSet<_> =
         operations(&document()).into_iter().map(|(method, path, _)| (method, path)).collect();
     assert_eq!(described, routes);
+}
+
+#[test]
+fn every_route_has_one_line_in_the_table_of_rights_and_the_table_has_no_other() {
+    let rights: BTreeSet<_> =
+        TABLE.iter().map(|line| (line.method.to_owned(), line.path.to_owned())).collect();
+    let described: BTreeSet<_> =
+        operations(&document()).into_iter().map(|(method, path, _)| (method, path)).collect();
+    assert_eq!(rights, described);
+}
+
+#[test]
+fn every_operation_says_what_the_table_of_rights_says() {
+    for (method, path, operation) in operations(&document()) {
+        let line = TABLE.iter().find(|line| line.method == method && line.path == path).unwrap();
+        let security = operation["security"].clone();
+        let refusals = ["401", "403"].map(|status| operation["responses"].get(status).is_some());
+        match line.right {
+            Right::Open => {
+                assert_eq!((security, refusals), (json!([]), [false, false]), "{method} {path}");
+            }
+            Right::Needs(scope, user_right) => {
+                let mut enough = vec![json!({ "applicationKey": [scope.as_str()] })];
+                if user_right != UserRight::Nothing {
+                    enough.push(json!({ "userToken": [] }));
+                }
+                assert_eq!((security, refusals), (json!(enough), [true, true]), "{method} {path}");
+            }
+        }
+    }
+    let schemes = &document()["components"]["securitySchemes"];
+    for scheme in ["applicationKey", "userToken"] {
+        assert_eq!(
+            (&schemes[scheme]["type"], &schemes[scheme]["scheme"]),
+            (&json!("http"), &json!("bearer"))
+        );
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use actix_web::{
 };
 use feed_me_adapters::{
     memory::MemoryStore,
-    system::{SystemClock, SystemIds},
+    system::{SystemClock, SystemIds, SystemSecrets},
 };
 use feed_me_api::{
     bodies::Bodies,
@@ -24,7 +24,7 @@ use feed_me_api::{
 };
 use feed_me_domain::{
     CursorCodec,
-    ports::{Clock, IdGenerator, Stores},
+    ports::{Clock, IdGenerator, SecretSource, Stores},
 };
 use serde_json::Value;
 
@@ -46,7 +46,14 @@ pub(crate) fn services() -> Services {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
     let store = Arc::new(MemoryStore::new(clock.clone(), ids));
-    Services::new(&Stores::of(store), &clock, &CursorCodec::new(b"test"), Arc::new(Bodies::new(1 << 20)))
+    let secrets: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
+    Services::new(
+        &Stores::of(store),
+        &clock,
+        &secrets,
+        &CursorCodec::new(b"test"),
+        Arc::new(Bodies::new(1 << 20)),
+    )
 }
 
 pub(crate) fn settings() -> Settings {
@@ -78,7 +85,7 @@ pub(crate) fn settings() -> Settings {
             body_memory: 0,
         },
         log: LogSettings { format: LogFormat::Json, filter: "off".to_owned() },
-        auth: AuthSettings { mode: AuthMode::Off, allow_open: false },
+        auth: AuthSettings { mode: AuthMode::Off, allow_open: false, user_token_secrets: Vec::new() },
         events: EventSettings { retention_hours: 1 },
     }
 }

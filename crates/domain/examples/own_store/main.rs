@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
 
 mod activities;
+mod application_keys;
 mod feeds;
 mod follows;
 mod notebook;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use feed_me_domain::{
-    Activity, Attempt, Boundary, Direction, Keyed, LinkPlace, RelationKind, RequestKey, Span, StoredKey,
-    Timestamp, User, UserKey, Username,
+    Activity, Attempt, Boundary, Direction, Keyed, LinkPlace, RelationKind, RequestKey, Span,
+    StoredApplicationKey, StoredKey, Timestamp, User, UserKey, Username,
     follow::Edge,
     ports::{Clock, IdGenerator},
     sequence::{Counters, Event, Turn},
@@ -25,6 +25,7 @@ pub(crate) struct Pages {
     pub(crate) events: Vec<Event>,
     pub(crate) answers: Vec<([u8; 32], StoredKey)>,
     pub(crate) secrets: Vec<(String, Vec<u8>)>,
+    pub(crate) application_keys: Vec<StoredApplicationKey>,
 }
 
 /// All that one user stores about another's activities.
@@ -121,6 +122,7 @@ impl Pages {
             events: Vec::new(),
             answers: Vec::new(),
             secrets,
+            application_keys: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use feed_me_domain::{
-    Activity, Attempt, Follow, RequestKey, StoreError, Timestamp, UserId, UserKey, Username,
+    Activity, Attempt, Follow, Keyed, RequestKey, StoreError, Timestamp, UserId, UserKey, Username,
     follow::{Current, Edge},
     ports::{
         DevelopmentRepository, EventLog, Fixture, IdempotencyStore, LogExtent, LoggedEvent, Posted,
@@ -60,6 +60,10 @@ impl IdempotencyStore for Notebook {
         Ok(self.read().meets(&key, self.clock.now()))
     }
 
+    async fn remember(&self, keyed: Keyed<()>) -> Result<Attempt<()>, StoreError> {
+        Ok(self.write_keyed(Some(keyed), |_, _| ()))
+    }
+
     async fn sweep(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
         Ok(self.write(|pages, _| {
             pages.answers.sort_by_key(|(_, stored)| stored.at);
@@ -92,6 +96,7 @@ impl DevelopmentRepository for Notebook {
                 return Ok(ResetDone::TooLarge);
             }
             let mut fresh = Pages::empty(pages.counters, pages.secrets.clone());
+            fresh.application_keys.clone_from(&pages.application_keys);
             let checkpoint = turn.checkpoint();
             match load(&mut fresh, turn, fixture) {
                 Ok(()) => *pages = fresh,

@@ -224,3 +224,19 @@ pub(super) async fn a_sweep_forgets_old_keys_a_few_at_a_time(world: World) {
     }
     assert_eq!(world.erase(&ivan).await.stored_answers, 2, "a swept answer still names the user");
 }
+
+pub(super) async fn an_answer_alone_is_remembered_and_forgotten_with_its_user(world: World) {
+    let ivan = world.user("ivan").await;
+    let position = world.position().await;
+    let remember = async |content| {
+        let keyed = keyed(request("1", content), &[&ivan], |()| true);
+        let Some(keyed) = keyed else { panic!("no key") };
+        done(world.stores.idempotency.remember(keyed).await)
+    };
+    assert_eq!(remember("body").await, Attempt::Done(()));
+    assert!(matches!(remember("body").await, Attempt::Replayed(_)));
+    assert_eq!(remember("other").await, Attempt::Refused(KeyRefusal::Reused));
+    assert_eq!(world.position().await, position);
+    world.erase(&ivan).await;
+    assert_eq!(remember("body").await, Attempt::Refused(KeyRefusal::Erased));
+}

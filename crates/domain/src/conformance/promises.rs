@@ -131,7 +131,16 @@ macro_rules! every_promise {
                 every_write_that_takes_a_key_keeps_its_answer
                 a_batch_that_is_not_stored_leaves_its_key_free
                 a_look_tells_what_a_key_meets
+                an_answer_alone_is_remembered_and_forgotten_with_its_user
                 a_sweep_forgets_old_keys_a_few_at_a_time
+            }
+            application_keys {
+                a_key_is_found_by_its_digest_alone
+                a_revoked_key_opens_nothing_and_is_not_listed
+                keys_are_listed_newest_first_from_both_ends
+                the_last_use_of_a_key_never_goes_back
+                a_key_made_again_under_an_idempotency_key_is_one
+                keys_outlive_a_reset
             }
             secrets {
                 the_first_secret_of_a_name_stays

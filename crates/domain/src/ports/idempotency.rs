@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use crate::{
     error::StoreError,
-    idempotency::{Attempt, RequestKey},
+    idempotency::{Attempt, Keyed, RequestKey},
     time::Timestamp,
 };
 
@@ -12,6 +12,9 @@ use crate::{
 pub trait IdempotencyStore: Send + Sync {
     /// What a request with this key meets now: an answer to repeat or a refusal; none where the way is free.
     async fn check(&self, key: RequestKey) -> Result<Option<Attempt<()>>, StoreError>;
+
+    /// Stores the answer of a request that changes nothing else; or what its key meets, where it was used before.
+    async fn remember(&self, keyed: Keyed<()>) -> Result<Attempt<()>, StoreError>;
 
     /// Forgets at most `take` keys that were used before an instant, and says how many went.
     async fn sweep(&self, before: Timestamp, take: usize) -> Result<usize, StoreError>;

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use crate::ports::{
-    ActivityRepository, DevelopmentRepository, EventLog, FeedRepository, FollowRepository, IdempotencyStore,
-    RelationRepository, SecretRepository, TransferRepository, UserRepository,
+    ActivityRepository, ApplicationKeyRepository, DevelopmentRepository, EventLog, FeedRepository,
+    FollowRepository, IdempotencyStore, RelationRepository, SecretRepository, TransferRepository,
+    UserRepository,
 };
 
 /// Everything that keeps data, as the services take it. One store may stand behind all of it, or one behind each.
@@ -22,6 +23,8 @@ pub struct Stores {
     pub events: Arc<dyn EventLog>,
     /// Looks after stored answers.
     pub idempotency: Arc<dyn IdempotencyStore>,
+    /// Keeps application keys.
+    pub application_keys: Arc<dyn ApplicationKeyRepository>,
     /// Keeps secrets.
     pub secrets: Arc<dyn SecretRepository>,
     /// Imports and exports.
@@ -41,6 +44,7 @@ impl Stores {
             + FeedRepository
             + EventLog
             + IdempotencyStore
+            + ApplicationKeyRepository
             + SecretRepository
             + TransferRepository
             + DevelopmentRepository
@@ -54,6 +58,7 @@ impl Stores {
             feeds: store.clone(),
             events: store.clone(),
             idempotency: store.clone(),
+            application_keys: store.clone(),
             secrets: store.clone(),
             transfer: store.clone(),
             development: store,

@@ -1,6 +1,7 @@
 //! What the services promise, each on mocks of its ports. Here is what the tests share.
 
 mod activities;
+mod application_keys;
 mod batches;
 mod development;
 mod explaining;
