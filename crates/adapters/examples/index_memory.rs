@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         path,
         access: Access::ReadOnly,
         readers: 2,
-        acquire_timeout: Duration::from_secs(60),
+        acquire_timeout: Duration::from_mins(1),
         commit_group_max: 1,
     };
     let store = Arc::new(SqliteStore::open(options, Arc::new(SystemClock), Arc::new(SystemIds))?);
