@@ -65,7 +65,7 @@ pub struct IndexOptions {
 
 impl Default for IndexOptions {
     fn default() -> Self {
-        Self { memory: 1 << 30, look_every: Duration::from_millis(300), stale_after: Duration::from_secs(1) }
+        Self { memory: 1 << 30, look_every: Duration::from_millis(100), stale_after: Duration::from_secs(1) }
     }
 }
 
@@ -86,7 +86,7 @@ pub struct FeedIndex {
     /// A position that answers went out for without having been taken in: until then nothing is read here.
     owed: AtomicI64,
     started: Instant,
-    /// When a look began that saw the end of the log, in milliseconds after the start.
+    /// When a look began that saw the end of the log, in milliseconds after the start; 0 where the last look failed.
     fresh_ms: AtomicU64,
     forgetting: RwLock<Vec<Arc<dyn Forgets>>>,
     counts: Counts,
@@ -175,8 +175,10 @@ impl FeedIndex {
 
     /// Whether everything that was answered here is in it, and what others were answered lately.
     fn is_serving(&self) -> bool {
-        let age_ms = self.elapsed_ms().saturating_sub(self.fresh_ms.load(Ordering::Acquire));
-        self.owed.load(Ordering::Acquire) <= self.reached.load(Ordering::Acquire)
+        let fresh_ms = self.fresh_ms.load(Ordering::Acquire);
+        let age_ms = self.elapsed_ms().saturating_sub(fresh_ms);
+        0 < fresh_ms
+            && self.owed.load(Ordering::Acquire) <= self.reached.load(Ordering::Acquire)
             && u128::from(age_ms) < self.options.stale_after.as_millis()
     }
 
@@ -186,7 +188,12 @@ impl FeedIndex {
 
     /// The end of the log was seen by a look that began then.
     fn is_fresh_since(&self, elapsed_ms: u64) {
-        self.fresh_ms.fetch_max(elapsed_ms, Ordering::AcqRel);
+        self.fresh_ms.fetch_max(elapsed_ms.max(1), Ordering::AcqRel);
+    }
+
+    /// The log could not be read: whoever has the truth is asked, until it can be again.
+    fn is_cut_off(&self) {
+        self.fresh_ms.store(0, Ordering::Release);
     }
 
     fn read(&self, query: &FeedQuery) -> Read {
@@ -200,16 +207,17 @@ impl FeedIndex {
 #[async_trait]
 impl FeedRepository for FeedIndex {
     async fn page(&self, query: &FeedQuery) -> Result<Option<FeedSlice>, StoreError> {
-        let slice = match self.read(query) {
-            Read::Slice(slice) => Some(slice),
-            Read::NoSuchUser => None,
-            Read::AskSql => {
-                self.counts.from_sql.fetch_add(1, Ordering::Relaxed);
-                return self.beneath.page(query).await;
+        match self.read(query) {
+            Read::Slice(slice) => {
+                self.counts.from_memory.fetch_add(1, Ordering::Relaxed);
+                Ok(Some(slice))
             }
-        };
-        self.counts.from_memory.fetch_add(1, Ordering::Relaxed);
-        Ok(slice)
+            // Another process may have made the user a moment ago.
+            Read::NoSuchUser | Read::AskSql => {
+                self.counts.from_sql.fetch_add(1, Ordering::Relaxed);
+                self.beneath.page(query).await
+            }
+        }
     }
 
     async fn explain(&self, viewer: &Username, activity: ActivityId) -> Result<Explained, StoreError> {

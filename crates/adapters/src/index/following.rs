@@ -11,7 +11,7 @@ const STEP: usize = 500;
 /// How long a write's answer waits for the index. After that the answer goes out, and feeds are read from the store until
 /// the index has caught up.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two attempts to fill.
+/// Between two attempts to fill; to follow is tried as often as to look.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What comes next in the log.
@@ -39,11 +39,13 @@ impl FeedIndex {
             match outcome {
                 Ok(()) => is_trouble_told = false,
                 Err(error) => {
+                    self.is_cut_off();
                     if !is_trouble_told {
                         told(IndexEvent::Trouble(error));
                     }
                     is_trouble_told = true;
-                    tokio::time::sleep(PAUSE).await;
+                    let is_following = self.is_following.load(Ordering::Acquire);
+                    tokio::time::sleep(if is_following { self.options.look_every } else { PAUSE }).await;
                     continue;
                 }
             }
