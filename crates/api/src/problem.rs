@@ -71,8 +71,11 @@ kinds! {
     PRECONDITION_FAILED: 412 "precondition-failed" "The stored version is another one";
     TOO_LARGE: 413 "body-too-large" "The body is too large";
     UNSUPPORTED_MEDIA_TYPE: 415 "unsupported-media-type" "The body is in a form that is not understood";
+    TOO_MANY_REQUESTS: 429 "too-many-requests" "The limit of requests is spent";
     KEY_REUSED: 422 "idempotency-key-reused" "The Idempotency-Key was used with another request";
     INTERNAL: 500 "internal" "Something went wrong on our side";
+    OVERLOADED: 503 "overloaded" "There is too much to do at the moment";
+    TOO_LONG: 503 "took-too-long" "The request took longer than it may";
     UNAVAILABLE: 503 "unavailable" "The service is unavailable for the moment";
     NOT_READY: 503 "not-ready" "The server cannot serve";
 }
@@ -93,6 +96,8 @@ pub struct Failure {
     pub allow: Option<String>,
     /// How to show a credential that is enough, where the one shown is not.
     pub challenge: Option<Box<str>>,
+    /// When to ask again, in seconds, where that is known better than by [`RETRY_AFTER_S`].
+    pub retry_after_s: Option<u32>,
     /// What happened on our side: for the log, never for the client.
     pub cause: Option<String>,
 }
@@ -100,7 +105,15 @@ pub struct Failure {
 impl Failure {
     /// A failure of a kind.
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), faults: Vec::new(), allow: None, challenge: None, cause: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            faults: Vec::new(),
+            allow: None,
+            challenge: None,
+            retry_after_s: None,
+            cause: None,
+        }
     }
 
     /// A request with faults.
@@ -180,8 +193,9 @@ impl ResponseError for Failure {
         if let Some(challenge) = &self.challenge {
             response.insert_header((header::WWW_AUTHENTICATE, &**challenge));
         }
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
+        let is_unavailable = self.status() == StatusCode::SERVICE_UNAVAILABLE;
+        if let Some(seconds) = self.retry_after_s.or(is_unavailable.then_some(RETRY_AFTER_S)) {
+            response.insert_header((header::RETRY_AFTER, seconds));
         }
         response.finish()
     }

@@ -13,8 +13,8 @@ async fn serving() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (told, ready) = tokio::sync::oneshot::channel();
     actix_web::rt::spawn(async move {
-        feed_me_api::server::serve(services(), &settings(), listener, |address| told.send(address).unwrap())
-            .await
+        let ready = |address| told.send(address).unwrap();
+        feed_me_api::server::serve(services(), &settings(), listener, None, ready).await
     });
     ready.await.unwrap()
 }
