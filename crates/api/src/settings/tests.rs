@@ -169,7 +169,10 @@ fn an_unknown_name_is_told_with_its_source() {
     assert!(message.contains("FEEDME__SERVER__LISTENS (from the environment)"), "{message}");
     assert!(message.contains("server has listen, public_url"), "{message}");
     assert!(refused(&[("FEEDME__NOTHING__ENABLED", "true")]).contains("there is no such setting"));
-    assert!(refused(&[("FEEDME__LIMITS__ENABLED", "true")]).contains("not available in this version"));
+    assert!(refused(&[("FEEDME__LIMITS__ENABLED", "perhaps")]).contains("true or false"));
+    assert!(refused(&[("FEEDME__LIMITS__READ_PER_MINUTE", "0")]).contains("limits.read_per_minute"));
+    assert!(refused(&[("FEEDME__METRICS__LISTEN", "everywhere")]).contains("metrics.listen"));
+    assert!(refused(&[("FEEDME__METRICS__LISTEN", "0.0.0.0:9464")]).contains("metrics.listen"));
     assert!(refused(&[("FEEDME__PROFILE", "production")]).contains("FEEDME_PROFILE"));
     assert!(refused(&[("FEEDME__SERVER", "x")]).contains("FEEDME__SERVER"));
 

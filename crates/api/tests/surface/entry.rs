@@ -148,6 +148,8 @@ async fn slow_world() -> World {
 #[actix_web::test]
 async fn under_overload_deep_pages_go_before_first_pages_and_health_and_writes_stay() {
     let world = slow_world().await;
+    // How long a turn takes is known when one is over.
+    let _ = world.get("/feed/nobody").await.is(404);
     let statuses = async |path: &str, count: usize| {
         let answers = join_all((0..count).map(|_| world.get(path))).await;
         answers.iter().filter(|told| told.status.as_u16() == 503).count()
@@ -184,6 +186,8 @@ async fn under_overload_deep_pages_go_before_first_pages_and_health_and_writes_s
 #[actix_web::test]
 async fn the_classic_routes_are_turned_away_in_their_own_words() {
     let world = slow_world().await;
+    // How long a turn takes is known when one is over.
+    let _ = world.get("/feed/nobody").await.is(404);
     let flood = join_all((0..30).map(|_| world.get("/feed/nobody"))).await;
     let turned_away = flood.into_iter().find(|told| told.status.as_u16() == 503).unwrap();
     assert_eq!(turned_away.header("retry-after"), "1");
