@@ -200,41 +200,54 @@ impl Bodies {
         items: Vec<FeedItem>,
         activities: &ActivityService,
     ) -> Result<Option<Vec<Told>>, Failure> {
-        let mut missing = Vec::new();
         let mut told = Vec::with_capacity(items.len());
-        for (index, item) in items.into_iter().enumerate() {
+        let mut missing = Vec::new();
+        for item in items {
             match item {
-                FeedItem::Whole(activity) => {
-                    told.push(Some(whole(&activity, Arc::new(Body::of(&activity)?))))
-                }
+                FeedItem::Whole(activity) => told.push(whole(&activity, Arc::new(Body::of(&activity)?))),
                 FeedItem::Entry(entry) => {
                     let kept = self.kept.get(&entry.position.id);
                     match kept.filter(|body| body.version == entry.version) {
-                        Some(body) => told.push(Some(of_entry(entry, body))),
-                        None => {
-                            missing.push((index, entry.position.id));
-                            told.push(None);
-                        }
+                        Some(body) => told.push(of_entry(entry, body)),
+                        // Its place is known: it goes in front of what comes next.
+                        None => missing.push((told.len(), entry.position.id)),
                     }
                 }
             }
         }
-        self.hits.fetch_add((told.len() - missing.len()) as u64, Ordering::Relaxed);
-        if !missing.is_empty() {
-            self.misses.fetch_add(missing.len() as u64, Ordering::Relaxed);
-            let ids: Vec<ActivityId> = missing.iter().map(|(_, id)| *id).collect();
-            let found = activities.bodies(&ids).await?;
-            let mut found: HashMap<ActivityId, Activity> =
-                found.into_iter().map(|activity| (activity.id, activity)).collect();
-            for (index, id) in missing {
-                let Some(activity) = found.remove(&id) else { return Ok(None) };
-                let body = Arc::new(Body::of(&activity)?);
-                self.kept.insert(id, body.clone());
-                // The row may be newer than the entry; then all of it is.
-                told[index] = Some(whole(&activity, body));
-            }
+        self.hits.fetch_add(told.len() as u64, Ordering::Relaxed);
+        if missing.is_empty() {
+            return Ok(Some(told));
         }
-        Ok(told.into_iter().collect())
+        self.misses.fetch_add(missing.len() as u64, Ordering::Relaxed);
+        self.fetch(told, &missing, activities).await
+    }
+
+    /// Reads what is missing and puts each before the item that it was found before.
+    async fn fetch(
+        &self,
+        kept: Vec<Told>,
+        missing: &[(usize, ActivityId)],
+        activities: &ActivityService,
+    ) -> Result<Option<Vec<Told>>, Failure> {
+        let ids: Vec<ActivityId> = missing.iter().map(|(_, id)| *id).collect();
+        let found = activities.bodies(&ids).await?;
+        let mut found: HashMap<ActivityId, Activity> =
+            found.into_iter().map(|activity| (activity.id, activity)).collect();
+        let mut told = Vec::with_capacity(kept.len() + missing.len());
+        let mut kept = kept.into_iter();
+        let mut taken = 0;
+        for (before, id) in missing {
+            told.extend(kept.by_ref().take(before - taken));
+            taken = *before;
+            let Some(activity) = found.remove(id) else { return Ok(None) };
+            let body = Arc::new(Body::of(&activity)?);
+            self.kept.insert(*id, body.clone());
+            // The row may be newer than the entry; then all of it is.
+            told.push(whole(&activity, body));
+        }
+        told.extend(kept);
+        Ok(Some(told))
     }
 }
 

@@ -93,6 +93,10 @@ fn tell_coding(headers: &mut HeaderMap) {
 
 /// Names what the answer depends on, beside what is named already.
 fn vary(headers: &mut HeaderMap) {
+    if headers.get_all(header::VARY).all(|line| line == "accept-encoding") {
+        headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding, Authorization"));
+        return;
+    }
     let named = headers.get_all(header::VARY).filter_map(|line| line.to_str().ok());
     let named: Vec<String> =
         named.flat_map(|line| line.split(',')).map(|part| part.trim().to_owned()).collect();

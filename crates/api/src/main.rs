@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use feed_me_api::{cli::Cli, commands, logging};
 
+/// Pages and their heads are dozens of small allocations, freed by the thread that made them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let done = run(Cli::parse());
     logging::flush();

@@ -1,6 +1,9 @@
 //! Names in paths, read from the bytes that the client sent: the framework's own decoding loses what is not UTF-8.
 
-use std::future::{Ready, ready};
+use std::{
+    borrow::Cow,
+    future::{Ready, ready},
+};
 
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
 use feed_me_domain::{ActivityId, KeyId, Username};
@@ -104,8 +107,8 @@ fn shown(raw: &str) -> String {
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Writes a name as a segment of a path.
-pub fn encoded(name: &str) -> String {
-    utf8_percent_encode(name, SEGMENT).to_string()
+pub fn encoded(name: &str) -> Cow<'_, str> {
+    utf8_percent_encode(name, SEGMENT).into()
 }
 
 #[cfg(test)]

@@ -15,6 +15,12 @@ use crate::routes::At;
 /// Every path of `/v1`, with its methods.
 pub fn routes() -> Vec<At> {
     vec![
+        // The framework tries one pattern after the other, each by a regular expression: what is asked most stands first.
+        At::new("/v1/feeds/{username}/friends").get(feeds::friends),
+        At::new("/v1/feeds/{username}").get(feeds::own),
+        At::new("/v1/activities").get(activities::find).post(activities::post),
+        At::new("/v1/feeds/{username}/mentions").get(feeds::mentions),
+        At::new("/v1/feeds/{username}/friends/explain").get(feeds::explain),
         At::new("/v1/users").get(users::list),
         At::new("/v1/users/{username}")
             .get(users::get)
@@ -33,7 +39,6 @@ pub fn routes() -> Vec<At> {
         At::new("/v1/users/{username}/blocks/{other}").put(relations::block).delete(relations::unblock),
         At::new("/v1/users/{username}/mutes").get(relations::mutes),
         At::new("/v1/users/{username}/mutes/{other}").put(relations::mute).delete(relations::unmute),
-        At::new("/v1/activities").get(activities::find).post(activities::post),
         At::new("/v1/activities/batch").post(batch::post),
         At::new("/v1/activities/{id}")
             .get(activities::get)
@@ -42,9 +47,5 @@ pub fn routes() -> Vec<At> {
         At::new("/v1/events").get(events::list),
         At::new("/v1/keys").get(keys::list).post(keys::create),
         At::new("/v1/keys/{id}").get(keys::get).delete(keys::revoke),
-        At::new("/v1/feeds/{username}").get(feeds::own),
-        At::new("/v1/feeds/{username}/friends").get(feeds::friends),
-        At::new("/v1/feeds/{username}/friends/explain").get(feeds::explain),
-        At::new("/v1/feeds/{username}/mentions").get(feeds::mentions),
     ]
 }
