@@ -51,6 +51,9 @@ fn production_is_careful() {
     assert_eq!((settings.auth.mode, settings.auth.allow_open), (AuthMode::Keys, false));
     assert!(settings.auth.user_token_secrets.is_empty());
     assert!(!settings.dev_endpoints);
+    let limits = settings.limits;
+    assert!(limits.enabled && !with(&[]).limits.enabled);
+    assert_eq!((limits.read_per_minute, limits.write_per_minute, limits.heavy_per_minute), (3000, 600, 300));
     assert_eq!(settings.log.format, LogFormat::Json);
     let message = refused(&[("FEEDME__AUTH__MODE", "open")]);
     assert!(message.contains("auth.mode = \"open\"") && message.contains("keys, or off"), "{message}");
