@@ -12,6 +12,7 @@ mod binary;
 mod classic;
 mod conventions;
 mod crash;
+mod engines;
 mod erasure;
 mod feeds;
 mod follows;

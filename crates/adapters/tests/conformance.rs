@@ -74,7 +74,7 @@ conformance_suite!(postgres, in_postgres);
 /// A filled index over a store.
 async fn indexed(stores: Stores, facts: Arc<dyn FeedFacts>, memory: usize) -> Stores {
     // A promise may take its time; nobody else writes.
-    let options = IndexOptions { memory, stale_after: Duration::from_secs(3600), ..IndexOptions::default() };
+    let options = IndexOptions { memory, stale_after: Duration::from_hours(1), ..IndexOptions::default() };
     let (index, stores) = FeedIndex::over(&stores, facts, options);
     index.fill().await.unwrap_or_else(|error| panic!("the index cannot be filled: {error}"));
     stores

@@ -71,18 +71,11 @@ impl Drop for LogLine {
         let (request_id, trace_id, method) = (&*self.id.0, self.trace_id.as_deref(), self.method.as_str());
         // The route's pattern, not the path: that is as the client wrote it, and names people.
         let route = self.route.as_deref().unwrap_or("none");
-        match self.status {
-            Some(status) => {
-                tracing::info!(request_id, trace_id, method, route, status, elapsed_us, "answered");
-            }
-            None => tracing::info!(
-                request_id,
-                trace_id,
-                method,
-                route,
-                elapsed_us,
-                "the client left before the answer"
-            ),
+        if let Some(status) = self.status {
+            tracing::info!(request_id, trace_id, method, route, status, elapsed_us, "answered");
+        } else {
+            let told = "the client left before the answer";
+            tracing::info!(request_id, trace_id, method, route, elapsed_us, "{told}");
         }
     }
 }

@@ -347,7 +347,9 @@ impl State {
             }
         }
         let top = gone.last().map(|slot| self.records.get(*slot).place());
-        gone.into_iter().for_each(|slot| self.records.remove(slot));
+        for slot in gone {
+            self.records.remove(slot);
+        }
         self.floor = match self.log.oldest() {
             Some(oldest) => Some(self.records.get(oldest).place()),
             // Nothing is left: whatever is newer may come.

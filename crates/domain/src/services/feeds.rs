@@ -111,7 +111,7 @@ impl FeedService {
         let FeedRequest { kind, owner, filter, shape } = wanted.clone();
         let query = FeedQuery { kind, owner, filter, span, skip, shape };
         let slice = self.feeds.page(&query).await?;
-        let mut items = slice.ok_or_else(|| Error::UnknownUser(query.owner))?.items;
+        let mut items = slice.ok_or(Error::UnknownUser(query.owner))?.items;
         let has_next = size < items.len();
         items.truncate(size);
         Ok(NumberedPage { items, has_next })
