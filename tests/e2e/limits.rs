@@ -25,7 +25,7 @@ fn limited(place: Place) -> Place {
 }
 
 fn policy_and_left(answer: &Answer) -> (String, String) {
-    (answer.header("ratelimit-policy").to_owned(), answer.header("ratelimit").to_owned())
+    (answer.header("ratelimit-policy"), answer.header("ratelimit"))
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ impl App {
             bodies,
         });
         services.queues = Some(queues);
-        services.index = index.clone();
+        services.index.clone_from(&index);
         Ok(Self { services, stores, clock: database.clock.clone(), index })
     }
 }

@@ -94,16 +94,13 @@ async fn within<B: MessageBody + 'static>(
         limits.count(class, Client::of(&acting.0, address))
     });
     let refused = counted.as_ref().and_then(|counted| Some((counted.class(), counted.refusal()?)));
-    let mut response = match refused {
-        Some((class, refusal)) => {
-            shared.services.metrics.admission.limited(class);
-            request.error_response(refusal)
-        }
-        None => {
-            request.extensions_mut().insert(acting);
-            let _forgets = guard::forgets(shared, request.method(), path);
-            next.call(request).await?.map_into_boxed_body()
-        }
+    let mut response = if let Some((class, refusal)) = refused {
+        shared.services.metrics.admission.limited(class);
+        request.error_response(refusal)
+    } else {
+        request.extensions_mut().insert(acting);
+        let _forgets = guard::forgets(shared, request.method(), path);
+        next.call(request).await?.map_into_boxed_body()
     };
     if let Some(counted) = counted {
         counted.tell(response.headers_mut());

@@ -93,7 +93,7 @@ pub struct Failure {
     /// Every fault, where there can be several.
     pub faults: Vec<Fault>,
     /// The methods that the path has, where the one asked for is not among them.
-    pub allow: Option<String>,
+    pub allow: Option<Box<str>>,
     /// How to show a credential that is enough, where the one shown is not.
     pub challenge: Option<Box<str>>,
     /// When to ask again, in seconds, where that is known better than by [`RETRY_AFTER_S`].
@@ -188,7 +188,7 @@ impl ResponseError for Failure {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status());
         if let Some(allow) = &self.allow {
-            response.insert_header((header::ALLOW, allow.as_str()));
+            response.insert_header((header::ALLOW, &**allow));
         }
         if let Some(challenge) = &self.challenge {
             response.insert_header((header::WWW_AUTHENTICATE, &**challenge));

@@ -114,7 +114,7 @@ fn other_method(request: &HttpRequest, allow: &str) -> Result<HttpResponse, Fail
         return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
     }
     let detail = format!("{} is not allowed here; allowed are {allow}", request.method());
-    Err(Failure { allow: Some(allow.to_owned()), ..Failure::new(problem::METHOD_NOT_ALLOWED, detail) })
+    Err(Failure { allow: Some(allow.into()), ..Failure::new(problem::METHOD_NOT_ALLOWED, detail) })
 }
 
 /// What every path answers that no route has.
