@@ -50,7 +50,7 @@ use self::{
     lane::Lane,
     pool::{Pool, open_pool},
 };
-use crate::watch::{Line, Queue, StoreLoad, Watch};
+use crate::watch::{Line, Queue, StoreLoad};
 
 /// How a [`PgStore`] reaches its database.
 #[derive(Clone)]
@@ -131,11 +131,5 @@ impl PgStore {
             Line::Read => &self.shared.reads,
             Line::Write => &self.shared.writes,
         }
-    }
-
-    /// Tells `watch` how long calls wait, and asks it whether they may.
-    pub fn watch(&self, watch: &Arc<dyn Watch>) {
-        self.shared.reads.watch(watch.clone());
-        self.shared.writes.watch(watch.clone());
     }
 }

@@ -46,7 +46,7 @@ use self::{
 };
 use crate::{
     under_way::{ScopeGuard, ScopesUnderWay},
-    watch::{Line, Queue, StoreLoad, Watch},
+    watch::{Line, Queue, StoreLoad},
 };
 
 /// How to open a store.
@@ -168,12 +168,6 @@ impl SqliteStore {
             Line::Read => &self.readers.line,
             Line::Write => &self.writer.line,
         }
-    }
-
-    /// Tells `watch` how long calls wait, and asks it whether they may.
-    pub fn watch(&self, watch: &Arc<dyn Watch>) {
-        self.readers.line.watch(watch.clone());
-        self.writer.line.watch(watch.clone());
     }
 
     /// Reads on a connection of the pool, outside the async threads.

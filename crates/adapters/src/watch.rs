@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -61,7 +61,8 @@ pub struct Queue {
     started: Instant,
     /// When a call had its turn last, in microseconds after the start.
     moved_us: AtomicU64,
-    watch: OnceLock<Arc<dyn Watch>>,
+    /// Weak: who watches may hold the store itself, which has to close its files in the end.
+    watch: OnceLock<Weak<dyn Watch>>,
 }
 
 impl Queue {
@@ -79,9 +80,13 @@ impl Queue {
         })
     }
 
-    /// Tells `watch` of everything from now on. The first one stays.
-    pub fn watch(&self, watch: Arc<dyn Watch>) {
-        let _ = self.watch.set(watch);
+    /// Tells `watch` of everything from now on, for as long as it lives. The first one stays.
+    pub fn watch(&self, watch: &Arc<dyn Watch>) {
+        let _ = self.watch.set(Arc::downgrade(watch));
+    }
+
+    fn watching(&self) -> Option<Arc<dyn Watch>> {
+        self.watch.get()?.upgrade()
     }
 
     /// How many calls wait.
@@ -104,8 +109,7 @@ impl Queue {
 
     /// Begins to wait, unless whoever watches refuses that.
     pub fn enter(self: &Arc<Self>) -> Result<Waiting, StoreError> {
-        let watch = self.watch.get();
-        if watch.is_some_and(|watch| !watch.may_wait(self.line, self.expected_wait())) {
+        if self.watching().is_some_and(|watch| !watch.may_wait(self.line, self.expected_wait())) {
             return Err(StoreError::Unavailable("too many calls wait for the database".to_owned()));
         }
         if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -126,7 +130,7 @@ impl Queue {
 
     /// So many writes shared a turn.
     pub fn grouped(&self, writes: usize) {
-        if let Some(watch) = self.watch.get() {
+        if let Some(watch) = self.watching() {
             watch.grouped(writes);
         }
     }
@@ -150,7 +154,7 @@ impl Waiting {
     /// It has its turn.
     pub fn has_its_turn(self) {
         self.queue.moved_us.store(self.queue.elapsed_us(), Ordering::Relaxed);
-        if let Some(watch) = self.queue.watch.get() {
+        if let Some(watch) = self.queue.watching() {
             watch.waited(self.queue.line, self.since.elapsed());
         }
     }
@@ -215,13 +219,17 @@ mod tests {
     #[test]
     fn who_may_not_wait_takes_no_place() {
         let queue = Queue::new(Line::Read, 1, 1);
-        queue.watch(Arc::new(Patience(Duration::from_secs(25))));
+        let patience: Arc<dyn Watch> = Arc::new(Patience(Duration::from_secs(25)));
+        queue.watch(&patience);
         queue.took(Duration::from_secs(10));
         let ahead = waiting(&queue, 3);
         assert!(matches!(queue.enter(), Err(StoreError::Unavailable(_))));
         assert_eq!(queue.waiting(), 3);
         drop(ahead);
         assert!(queue.enter().is_ok());
+        let _ahead = waiting(&queue, 3);
+        drop(patience);
+        assert!(queue.enter().is_ok(), "nobody watches any more");
     }
 
     #[test]

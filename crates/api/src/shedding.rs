@@ -136,7 +136,7 @@ impl Gate {
         });
         let watch: Arc<dyn Watch> = gate.clone();
         for queue in services.queues.iter().flat_map(Queues::all) {
-            queue.watch(watch.clone());
+            queue.watch(&watch);
         }
         gate
     }
