@@ -19,6 +19,8 @@ mod follows;
 mod hostile;
 mod idempotency;
 mod kit;
+mod limits;
+mod metrics;
 mod pages;
 mod races;
 mod random;

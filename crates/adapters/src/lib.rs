@@ -9,3 +9,4 @@ pub mod postgres;
 pub mod sqlite;
 pub mod system;
 mod under_way;
+pub mod watch;

@@ -33,7 +33,10 @@ mod users;
 mod writing;
 
 use std::{
-    sync::{Arc, atomic::AtomicI64},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -47,6 +50,7 @@ use self::{
     lane::Lane,
     pool::{Pool, open_pool},
 };
+use crate::watch::{Line, Queue, StoreLoad};
 
 /// How a [`PgStore`] reaches its database.
 #[derive(Clone)]
@@ -72,6 +76,10 @@ pub struct PgStore {
 struct Shared {
     pool: Pool,
     gate: Arc<tokio::sync::Semaphore>,
+    /// Those who wait at the gate.
+    reads: Arc<Queue>,
+    /// Those who wait for the lane.
+    writes: Arc<Queue>,
     options: PgOptions,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
@@ -93,7 +101,9 @@ impl PgStore {
         let pool = open_pool(&options)?;
         let gate = Arc::new(tokio::sync::Semaphore::new(options.pool_size as usize));
         let committed = AtomicI64::new(0);
-        let shared = Arc::new(Shared { pool, gate, options, clock, ids, committed });
+        let reads = Queue::new(Line::Read, options.pool_size as usize, 1);
+        let writes = Queue::new(Line::Write, 1, options.commit_group_max);
+        let shared = Arc::new(Shared { pool, gate, reads, writes, options, clock, ids, committed });
         let lane = Arc::new(Lane::start(&shared)?);
         Ok(Self { shared, lane })
     }
@@ -101,5 +111,25 @@ impl PgStore {
     /// How many calls that read could begin at once; 0 means that the next one waits. Overload is seen by it.
     pub fn free_sessions(&self) -> usize {
         self.shared.gate.available_permits()
+    }
+
+    /// How busy it is.
+    pub fn load(&self) -> StoreLoad {
+        let connections = self.shared.options.pool_size as usize;
+        StoreLoad {
+            connections,
+            connections_in_use: connections.saturating_sub(self.free_sessions()),
+            reads_waiting: self.shared.reads.waiting(),
+            writes_waiting: self.shared.writes.waiting(),
+            position: self.shared.committed.load(Ordering::Acquire),
+        }
+    }
+
+    /// The line of those who wait for a session, or for the lane of writes.
+    pub fn queue(&self, line: Line) -> &Arc<Queue> {
+        match line {
+            Line::Read => &self.shared.reads,
+            Line::Write => &self.shared.writes,
+        }
     }
 }

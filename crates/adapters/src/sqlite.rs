@@ -44,7 +44,10 @@ use self::{
     pool::Readers,
     writer::{Write, Writer},
 };
-use crate::under_way::{ScopeGuard, ScopesUnderWay};
+use crate::{
+    under_way::{ScopeGuard, ScopesUnderWay},
+    watch::{Line, Queue, StoreLoad},
+};
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -145,6 +148,26 @@ impl SqliteStore {
     /// need no such lock: SQLite orders their writes.
     pub fn lock_for_serving(&self) -> Result<ServingLock, AlreadyServed> {
         ServingLock::take(&self.path)
+    }
+
+    /// How busy it is.
+    pub fn load(&self) -> StoreLoad {
+        let (connections, free) = self.readers.size_and_free();
+        StoreLoad {
+            connections,
+            connections_in_use: connections.saturating_sub(free),
+            reads_waiting: self.readers.line.waiting(),
+            writes_waiting: self.writer.line.waiting(),
+            position: self.writer.committed(),
+        }
+    }
+
+    /// The line of those who wait for a connection, or for the thread that writes.
+    pub fn queue(&self, line: Line) -> &Arc<Queue> {
+        match line {
+            Line::Read => &self.readers.line,
+            Line::Write => &self.writer.line,
+        }
     }
 
     /// Reads on a connection of the pool, outside the async threads.

@@ -1,6 +1,7 @@
 //! The composition root: builds everything that the settings ask for. Nothing else in this crate names an adapter.
 
 mod index;
+mod watching;
 
 use std::{
     path::{Path, PathBuf},
@@ -18,9 +19,13 @@ use feed_me_domain::{
     ports::{Clock, FeedFacts, IdGenerator, SecretSource, Stores},
 };
 
-pub use self::index::{Index, Report};
+pub use self::{
+    index::{Index, Report},
+    watching::{Line, Queue, Queues, StoreLoad, Watch},
+};
 use crate::{
     bodies::Bodies,
+    metrics::sources::Sources,
     services::Services,
     settings::{DatabaseSettings, FeedEngine, FeedSettings, Settings, redacted_url},
 };
@@ -104,7 +109,16 @@ impl App {
             index.tell(bodies.clone());
         }
         let secret_source: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
-        let services = Services::new(&stores, &database.clock, &secret_source, &cursors, bodies);
+        let mut services = Services::new(&stores, &database.clock, &secret_source, &cursors, bodies.clone());
+        let queues = database.queues();
+        services.metrics.watch(Sources {
+            store: database.load(),
+            queues: queues.clone(),
+            index: index.clone(),
+            bodies,
+        });
+        services.queues = Some(queues);
+        services.index.clone_from(&index);
         Ok(Self { services, stores, clock: database.clock.clone(), index })
     }
 }
@@ -233,6 +247,26 @@ impl Database {
         match &self.store {
             Store::Sqlite(store) => Stores::of(store.clone()),
             Store::Postgres(store) => Stores::of(store.clone()),
+        }
+    }
+
+    fn queues(&self) -> Queues {
+        match &self.store {
+            Store::Sqlite(store) => Queues::of(|line| store.queue(line)),
+            Store::Postgres(store) => Queues::of(|line| store.queue(line)),
+        }
+    }
+
+    fn load(&self) -> Box<dyn Fn() -> StoreLoad + Send + Sync> {
+        match &self.store {
+            Store::Sqlite(store) => {
+                let store = Arc::downgrade(store);
+                Box::new(move || store.upgrade().map(|store| store.load()).unwrap_or_default())
+            }
+            Store::Postgres(store) => {
+                let store = Arc::downgrade(store);
+                Box::new(move || store.upgrade().map(|store| store.load()).unwrap_or_default())
+            }
         }
     }
 

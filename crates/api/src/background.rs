@@ -50,9 +50,14 @@ impl Background {
         let mut tasks = vec![spawn_local(keys), spawn_local(events), spawn_local(uses)];
         if let Some(index) = app.index.clone() {
             let round = Cell::new(0);
+            let metrics = app.services.metrics.clone();
             let checks = forever(CHECK_EVERY, "the index is not compared with the database", move || {
                 let (index, number) = (index.clone(), round.replace(round.get() + 1));
-                async move { index.spot_check(number).await.map(drop) }
+                let metrics = metrics.clone();
+                async move {
+                    metrics.compared(index.spot_check(number).await?);
+                    Ok::<(), StoreError>(())
+                }
             });
             tasks.push(spawn_local(checks));
         }

@@ -11,7 +11,7 @@ use actix_web::{
 
 use crate::{
     classic,
-    problem::{ClassicErrorView, Failure, ProblemView},
+    problem::{self, ClassicErrorView, Failure, ProblemView},
     reply::written,
     request_id::RequestId,
 };
@@ -53,7 +53,8 @@ fn rendered(response: ServiceResponse, failure: &Failure) -> ServiceResponse {
     let is_classic = response.request().match_pattern().is_some_and(|route| classic::is_classic(&route));
     let id = response.request().extensions().get::<RequestId>().cloned();
     let id = id.map(|id| id.0).unwrap_or_default();
-    if failure.status().is_server_error() {
+    // Whom we turn away is counted; a line for each would add to the load.
+    if failure.status().is_server_error() && failure.kind != problem::OVERLOADED {
         let cause = failure.cause.as_deref().unwrap_or(&failure.detail);
         tracing::error!(request_id = id, kind = failure.kind.slug, cause, "a request could not be answered");
     }

@@ -2,7 +2,8 @@
 //!
 //! A request goes guard ([`auth`]) → route ([`v1`], [`classic`], [`operation`]) → handler → service → port. What all handlers share is
 //! small and apart: the way in ([`body`], [`members`], [`names`], [`query`], [`keyed`]), the way out ([`views`],
-//! [`reply`], [`problem`], [`error`], [`finish`]), and what is told about it ([`observe`], [`openapi`]).
+//! [`reply`], [`problem`], [`error`], [`finish`]), who is let in ([`entry`], with [`shedding`], [`limits`] and
+//! [`auth`]; [`traffic`] says what each route takes), and what is told about it ([`observe`], [`metrics`], [`openapi`]).
 //!
 //! Around it stands the binary: [`cli`] says what can be typed, [`commands`] does it, with [`settings`] and [`logging`];
 //! [`app`] puts everything together, and [`transfer`] reads and writes files.
@@ -17,13 +18,16 @@ pub mod classic;
 pub mod cli;
 pub mod commands;
 pub mod docs;
+pub mod entry;
 pub mod error;
 pub mod etag;
 pub mod finish;
 pub mod keyed;
+pub mod limits;
 pub mod links;
 pub mod logging;
 pub mod members;
+pub mod metrics;
 pub mod names;
 pub mod observe;
 pub mod openapi;
@@ -37,6 +41,8 @@ pub mod server;
 pub mod services;
 pub mod settings;
 pub mod shared;
+pub mod shedding;
+pub mod traffic;
 pub mod transfer;
 pub mod v1;
 pub mod views;

@@ -38,9 +38,7 @@ impl Origins {
         if let Some(url) = &self.public_url {
             return url.clone();
         }
-        let is_trusted = request
-            .peer_addr()
-            .is_some_and(|peer| self.proxies.iter().any(|proxy| proxy.contains(peer.ip())));
+        let is_trusted = request.peer_addr().is_some_and(|peer| self.trusts(peer.ip()));
         let told = if is_trusted { forwarded(request.headers()) } else { Told::default() };
         let scheme = match told.scheme.as_deref() {
             Some("https") => "https",
@@ -49,6 +47,52 @@ impl Origins {
         let host = told.host.filter(|host| is_host(host)).or_else(|| own_host(request));
         format!("{scheme}://{}", host.unwrap_or_else(|| self.listen.to_string()))
     }
+}
+
+impl Origins {
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|proxy| proxy.contains(address))
+    }
+
+    /// The address of the client: of the chain of those who forwarded the request, the last one that no trusted proxy has.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer;
+        if self.proxies.is_empty() {
+            return client;
+        }
+        let mut told = forwarded_for(headers).into_iter().rev();
+        while self.trusts(client) {
+            // What is no address was not written by a proxy of ours.
+            let Some(Some(before)) = told.next() else { break };
+            client = before;
+        }
+        client
+    }
+}
+
+/// Whom a request was forwarded for, the first one first; none in the place of what is no address.
+fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let parts = |name: &HeaderName| {
+        let lines = headers.get_all(name).map(|line| line.to_str().unwrap_or_default());
+        lines.flat_map(|line| line.split(',')).map(|part| part.trim().to_owned()).collect::<Vec<_>>()
+    };
+    let told = parts(&HeaderName::from_static("x-forwarded-for"));
+    if !told.is_empty() {
+        return told.iter().map(|part| address_of(part)).collect();
+    }
+    let for_whom = |element: &String| {
+        let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+        let (_, value) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
+        address_of(value.trim_matches('"'))
+    };
+    parts(&FORWARDED).iter().map(for_whom).collect()
+}
+
+/// `10.0.0.1`, `10.0.0.1:80`, `fd00::1`, `[fd00::1]` or `[fd00::1]:80`.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    text.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 /// The host that the client addressed, where it is one.
@@ -197,6 +241,25 @@ mod tests {
         let standard =
             [("host", "inner"), ("forwarded", "for=1.1.1.1;proto=HTTPS;host=\"outer.example:8443\"")];
         assert_eq!(origins(None, &["10.1.2.3"]).of(&request(&standard)), "https://outer.example:8443");
+    }
+
+    #[test]
+    fn the_client_is_the_last_address_that_no_trusted_proxy_has() {
+        let client = |proxies: &[&str], header: (&'static str, &str)| {
+            let request = request(&[header]);
+            origins(None, proxies).client("10.1.2.3".parse().unwrap(), request.headers()).to_string()
+        };
+        let chain = ("x-forwarded-for", "6.6.6.6, 203.0.113.9, 10.1.9.9");
+        assert_eq!(client(&[], chain), "10.1.2.3");
+        assert_eq!(client(&["10.1.2.4"], chain), "10.1.2.3");
+        assert_eq!(client(&["10.1.2.3"], chain), "10.1.9.9");
+        assert_eq!(client(&["10.0.0.0/8"], chain), "203.0.113.9");
+        assert_eq!(client(&["10.0.0.0/8"], ("x-forwarded-for", "10.1.1.1")), "10.1.1.1");
+        assert_eq!(client(&["10.0.0.0/8"], ("x-forwarded-for", "9.9.9.9, unknown")), "10.1.2.3");
+        assert_eq!(client(&["10.0.0.0/8"], ("x-forwarded-for", "9.9.9.9:1234")), "9.9.9.9");
+        let standard = ("forwarded", "for=6.6.6.6;proto=https, For=\"[2001:db8::1]:80\";by=10.1.2.3");
+        assert_eq!(client(&["10.0.0.0/8"], standard), "2001:db8::1");
+        assert_eq!(client(&["10.0.0.0/8"], ("x-other", "9.9.9.9")), "10.1.2.3");
     }
 
     #[test]

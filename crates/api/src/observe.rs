@@ -1,6 +1,6 @@
 //! One log line for every request.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{
     Error, HttpMessage,
@@ -8,9 +8,14 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{Method, header::HeaderValue},
     middleware::Next,
+    web::Data,
 };
 
-use crate::request_id::{self, RequestId};
+use crate::{
+    metrics::Metrics,
+    request_id::{self, RequestId},
+    shared::Shared,
+};
 
 /// The middleware.
 pub async fn observe<B: MessageBody + 'static>(
@@ -25,8 +30,10 @@ pub async fn observe<B: MessageBody + 'static>(
         route: None,
         status: None,
         id: id.clone(),
+        metrics: request.app_data::<Data<Shared>>().map(|shared| shared.services.metrics.clone()),
     };
     request.extensions_mut().insert(id);
+    let _in_flight = line.metrics.as_ref().map(|metrics| metrics.requests.begin());
     let mut response = next.call(request).await?;
     if let Ok(value) = HeaderValue::from_str(&line.id.0) {
         response.headers_mut().insert(request_id::HEADER, value);
@@ -44,6 +51,7 @@ struct LogLine {
     started: Instant,
     route: Option<String>,
     status: Option<u16>,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl LogLine {
@@ -55,7 +63,11 @@ impl LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        let elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let elapsed = self.started.elapsed();
+        if let Some(metrics) = &self.metrics {
+            metrics.requests.count(self.route.as_deref(), &self.method, self.status, elapsed);
+        }
+        let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let (request_id, trace_id, method) = (&*self.id.0, self.trace_id.as_deref(), self.method.as_str());
         // The route's pattern, not the path: that is as the client wrote it, and names people.
         let route = self.route.as_deref().unwrap_or("none");

@@ -7,6 +7,7 @@ use feed_me_domain::{Error, StoreError};
 use serde_json::json;
 
 use crate::{
+    metrics::CONTENT_TYPE,
     openapi,
     problem::{self, Failure},
     reply::{Answer, Reply},
@@ -22,6 +23,11 @@ pub fn routes() -> Vec<At> {
         At::new("/readyz").get(ready),
         At::new("/openapi.json").get(document),
     ]
+}
+
+/// Where metrics are told: beside everything else, or on a listener of their own.
+pub fn metrics_route() -> At {
+    At::new("/metrics").get(metrics)
 }
 
 /// Say that the process runs. Never touches the database.
@@ -46,6 +52,14 @@ pub async fn ready(app: Classic) -> Answer {
             ..not_ready("the database does not answer as it should; its schema may not be current")
         }),
     }
+}
+
+/// Tell the metrics.
+pub async fn metrics(app: Classic) -> Result<HttpResponse, Failure> {
+    let told = app.services.metrics.told().map_err(|error| Failure::internal(error.to_string()))?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    Ok(response.content_type(CONTENT_TYPE).body(told))
 }
 
 /// Describe all routes.

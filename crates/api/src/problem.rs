@@ -71,8 +71,11 @@ kinds! {
     PRECONDITION_FAILED: 412 "precondition-failed" "The stored version is another one";
     TOO_LARGE: 413 "body-too-large" "The body is too large";
     UNSUPPORTED_MEDIA_TYPE: 415 "unsupported-media-type" "The body is in a form that is not understood";
+    TOO_MANY_REQUESTS: 429 "too-many-requests" "The limit of requests is spent";
     KEY_REUSED: 422 "idempotency-key-reused" "The Idempotency-Key was used with another request";
     INTERNAL: 500 "internal" "Something went wrong on our side";
+    OVERLOADED: 503 "overloaded" "There is too much to do at the moment";
+    TOO_LONG: 503 "took-too-long" "The request took longer than it may";
     UNAVAILABLE: 503 "unavailable" "The service is unavailable for the moment";
     NOT_READY: 503 "not-ready" "The server cannot serve";
 }
@@ -90,9 +93,11 @@ pub struct Failure {
     /// Every fault, where there can be several.
     pub faults: Vec<Fault>,
     /// The methods that the path has, where the one asked for is not among them.
-    pub allow: Option<String>,
+    pub allow: Option<Box<str>>,
     /// How to show a credential that is enough, where the one shown is not.
     pub challenge: Option<Box<str>>,
+    /// When to ask again, in seconds, where that is known better than by [`RETRY_AFTER_S`].
+    pub retry_after_s: Option<u32>,
     /// What happened on our side: for the log, never for the client.
     pub cause: Option<String>,
 }
@@ -100,7 +105,15 @@ pub struct Failure {
 impl Failure {
     /// A failure of a kind.
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), faults: Vec::new(), allow: None, challenge: None, cause: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            faults: Vec::new(),
+            allow: None,
+            challenge: None,
+            retry_after_s: None,
+            cause: None,
+        }
     }
 
     /// A request with faults.
@@ -175,13 +188,14 @@ impl ResponseError for Failure {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status());
         if let Some(allow) = &self.allow {
-            response.insert_header((header::ALLOW, allow.as_str()));
+            response.insert_header((header::ALLOW, &**allow));
         }
         if let Some(challenge) = &self.challenge {
             response.insert_header((header::WWW_AUTHENTICATE, &**challenge));
         }
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
+        let is_unavailable = self.status() == StatusCode::SERVICE_UNAVAILABLE;
+        if let Some(seconds) = self.retry_after_s.or(is_unavailable.then_some(RETRY_AFTER_S)) {
+            response.insert_header((header::RETRY_AFTER, seconds));
         }
         response.finish()
     }

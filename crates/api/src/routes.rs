@@ -12,7 +12,24 @@ use futures_util::{
     future::{CatchUnwind, Map},
 };
 
-use crate::problem::{self, Failure};
+use crate::{
+    classic, docs, operation,
+    problem::{self, Failure},
+    v1,
+};
+
+/// Every route that there can be.
+pub fn all() -> Vec<At> {
+    let mut all = of(true);
+    all.push(operation::metrics_route());
+    all
+}
+
+/// The routes of both surfaces, without that of metrics.
+pub fn of(dev_endpoints: bool) -> Vec<At> {
+    let surfaces = v1::routes().into_iter().chain(classic::routes(dev_endpoints));
+    surfaces.chain(operation::routes()).chain(docs::routes()).collect()
+}
 
 /// A path with the methods that it has.
 pub struct At {
@@ -97,7 +114,7 @@ fn other_method(request: &HttpRequest, allow: &str) -> Result<HttpResponse, Fail
         return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
     }
     let detail = format!("{} is not allowed here; allowed are {allow}", request.method());
-    Err(Failure { allow: Some(allow.to_owned()), ..Failure::new(problem::METHOD_NOT_ALLOWED, detail) })
+    Err(Failure { allow: Some(allow.into()), ..Failure::new(problem::METHOD_NOT_ALLOWED, detail) })
 }
 
 /// What every path answers that no route has.

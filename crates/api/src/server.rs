@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,12 +19,17 @@ use actix_web::{
 };
 
 use crate::{
-    auth::guard::guarded, classic, docs, finish::finish, observe::observe, operation, routes,
-    services::Services, settings::Settings, shared::Shared, v1,
+    entry,
+    finish::finish,
+    limits::Limits,
+    observe::observe,
+    operation,
+    routes::{self, At},
+    services::Services,
+    settings::Settings,
+    shared::Shared,
 };
 
-/// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take to close its side.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Headers that pages of other origins may read.
@@ -39,31 +45,71 @@ const EXPOSED: [&str; 9] = [
     "Idempotency-Replayed",
 ];
 
-/// Serves on `listener`, which the caller has bound, until SIGTERM or SIGINT; then requests under way are finished.
-/// `ready` is told the address when connections are accepted.
+/// How often what is not needed for limits any more is forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Serves on `listener`, which the caller has bound, until SIGTERM or SIGINT; then requests under way are finished. Metrics
+/// have a listener of their own where there is one. `ready` is told the address when connections are accepted.
 pub async fn serve(
     services: Services,
     settings: &Settings,
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     ready: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let shared = Shared::new(services, settings, address).map_err(io::Error::other)?;
     let state = web::Data::new(shared.clone());
+    let workers = workers(settings);
     let server = HttpServer::new(move || app(state.clone()))
-        .workers(workers(settings))
+        .workers(workers)
+        .max_connections(settings.server.max_connections.div_ceil(workers))
         .client_request_timeout(Duration::from_millis(settings.server.header_timeout_ms))
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
+        .keep_alive(Duration::from_secs(settings.server.keep_alive_s))
         .shutdown_timeout(settings.server.shutdown_timeout_s)
         .disable_signals()
         .listen(listener)?
         .run();
+    let telling = metrics.map(|listener| tell_metrics(listener, settings, &shared)).transpose()?;
+    let sweeping = shared.limits.clone().map(|limits| tokio::spawn(sweep(limits)));
     let stopping = tokio::spawn(stop_on_signal(server.handle(), shared));
     ready(address);
     let stopped = server.await;
     stopping.abort();
+    if let Some(sweeping) = sweeping {
+        sweeping.abort();
+    }
+    // To the very end: what a stop waits for is worth seeing.
+    if let Some(telling) = telling {
+        telling.stop(false).await;
+    }
     stopped
+}
+
+/// Serves metrics, and nothing else.
+fn tell_metrics(listener: TcpListener, settings: &Settings, shared: &Shared) -> io::Result<ServerHandle> {
+    let address = listener.local_addr()?;
+    let state = web::Data::new(shared.clone());
+    let server = HttpServer::new(move || app_of(state.clone(), vec![operation::metrics_route()]))
+        .workers(1)
+        .client_request_timeout(Duration::from_millis(settings.server.header_timeout_ms))
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .keep_alive(Duration::from_secs(settings.server.keep_alive_s))
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    tracing::info!(%address, "metrics are told here");
+    Ok(handle)
+}
+
+async fn sweep(limits: Arc<Limits>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        limits.sweep();
+    }
 }
 
 fn workers(settings: &Settings) -> usize {
@@ -107,13 +153,27 @@ pub fn app(
         InitError = (),
     > + use<>,
 > {
+    let mut paths = routes::of(shared.dev_endpoints);
+    if shared.has_metrics {
+        paths.push(operation::metrics_route());
+    }
+    app_of(shared, paths)
+}
+
+fn app_of(
+    shared: web::Data<Shared>,
+    paths: Vec<At>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
     let cors = Condition::new(!shared.cors_origins.is_empty(), cors(&shared.cors_origins));
-    let paths = v1::routes()
-        .into_iter()
-        .chain(classic::routes(shared.dev_endpoints))
-        .chain(operation::routes())
-        .chain(docs::routes());
-    let resources: Vec<_> = paths.map(guarded).collect();
+    let resources: Vec<_> = paths.into_iter().map(entry::resource).collect();
     App::new()
         .app_data(shared)
         .configure(|config| {

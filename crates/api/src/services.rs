@@ -11,7 +11,11 @@ use feed_me_domain::{
     },
 };
 
-use crate::bodies::Bodies;
+use crate::{
+    app::{Index, Queues},
+    bodies::Bodies,
+    metrics::Metrics,
+};
 
 /// Every service, wired to one set of stores. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +46,12 @@ pub struct Services {
     pub idempotency: Arc<dyn IdempotencyStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The lines before the database, where somebody measures them.
+    pub queues: Option<Queues>,
+    /// The index, where there is one.
+    pub index: Option<Index>,
 }
 
 impl Services {
@@ -76,6 +86,9 @@ impl Services {
             secret_source: secret_source.clone(),
             idempotency: stores.idempotency.clone(),
             clock: clock.clone(),
+            metrics: Arc::default(),
+            queues: None,
+            index: None,
         }
     }
 }

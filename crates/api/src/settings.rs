@@ -37,6 +37,10 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// The log of changes.
     pub events: EventSettings,
+    /// How much one client may ask for.
+    pub limits: LimitSettings,
+    /// Where metrics are told; none: where everything else is.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// How to listen.
@@ -56,6 +60,14 @@ pub struct ServerSettings {
     pub shutdown_timeout_s: u64,
     /// How long a client may take to send its headers, in milliseconds.
     pub header_timeout_ms: u64,
+    /// How long an idle connection is kept, in seconds.
+    pub keep_alive_s: u64,
+    /// The most connections at a time.
+    pub max_connections: usize,
+    /// The most requests at a time.
+    pub max_requests: usize,
+    /// How long a request may take as a whole, in milliseconds.
+    pub request_timeout_ms: u64,
 }
 
 /// Where the data are.
@@ -67,6 +79,8 @@ pub struct DatabaseSettings {
     pub pool_size: u32,
     /// The longest wait for a connection, in milliseconds.
     pub acquire_timeout_ms: u64,
+    /// From which wait for the database on requests are turned away, in milliseconds; never where it is 0.
+    pub queue_target_ms: u64,
     /// The most writes that share a commit.
     pub commit_group_max: usize,
     /// SQLite: the file is only read, and every write is refused.
@@ -173,6 +187,19 @@ impl std::fmt::Debug for TokenSecret {
 pub struct EventSettings {
     /// How long events are kept, in hours.
     pub retention_hours: u64,
+}
+
+/// How much one client may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitSettings {
+    /// Whether anything is counted.
+    pub enabled: bool,
+    /// Requests that read, by minute.
+    pub read_per_minute: u32,
+    /// Requests that write, by minute.
+    pub write_per_minute: u32,
+    /// Requests that are much work, by minute.
+    pub heavy_per_minute: u32,
 }
 
 #[cfg(test)]

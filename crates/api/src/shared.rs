@@ -2,16 +2,20 @@
 
 use std::{
     future::{Ready, ready},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
 
-use crate::{accept, auth::Auth, links::Origins, problem::Failure, services::Services, settings::Settings};
+use crate::{
+    accept, auth::Auth, limits::Limits, links::Origins, problem::Failure, services::Services,
+    settings::Settings, shedding::Gate,
+};
 
 /// The services, and what the settings say about answering.
 #[derive(Clone)]
@@ -24,6 +28,14 @@ pub struct Shared {
     pub dev_endpoints: bool,
     /// Origins that browsers may call from.
     pub cors_origins: Vec<String>,
+    /// Decides who is let in while there is much to do.
+    pub gate: Arc<Gate>,
+    /// How much a client may ask for; none: nothing is counted.
+    pub limits: Option<Arc<Limits>>,
+    /// How long a request may take as a whole.
+    pub request_timeout: Duration,
+    /// Whether metrics are told here, and not on a listener of their own.
+    pub has_metrics: bool,
     /// Tells who calls.
     pub auth: Arc<Auth>,
     origins: Origins,
@@ -34,6 +46,10 @@ impl Shared {
     /// Takes from the settings what answering needs. `listen` is the address that is really listened on.
     pub fn new(services: Services, settings: &Settings, listen: SocketAddr) -> Result<Self, String> {
         Ok(Self {
+            gate: Gate::new(&services, settings),
+            limits: Limits::new(&settings.limits).map(Arc::new),
+            request_timeout: Duration::from_millis(settings.server.request_timeout_ms),
+            has_metrics: settings.metrics_listen.is_none(),
             auth: Arc::new(Auth::new(services.clone(), &settings.auth)),
             services,
             page_size: settings.feed.page_size.max(1),
@@ -47,6 +63,11 @@ impl Shared {
     /// Scheme and host of the absolute URLs of an answer.
     pub fn origin(&self, request: &HttpRequest) -> String {
         self.origins.of(request)
+    }
+
+    /// The address of the client behind a peer, which may be a proxy that is trusted.
+    pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.origins.client(peer, headers)
     }
 
     /// From now on the server is not ready for new work.

@@ -29,7 +29,7 @@ const OPEN: [&str; 7] = [
 ];
 
 /// The operator's.
-const ADMIN: [&str; 7] = [
+const ADMIN: [&str; 8] = [
     "DELETE /v1/users/{username}",
     "GET /v1/events",
     "GET /v1/keys",
@@ -37,6 +37,7 @@ const ADMIN: [&str; 7] = [
     "GET /v1/keys/{id}",
     "DELETE /v1/keys/{id}",
     "GET /reset",
+    "GET /metrics",
 ];
 
 /// What a token opens whomever it is about.

@@ -29,7 +29,10 @@ use tokio::{
 use self::job::Guarded;
 pub(super) use self::job::{Asked, Job, Post, Task};
 use super::Shared;
-use crate::under_way::ScopesUnderWay;
+use crate::{
+    under_way::ScopesUnderWay,
+    watch::{Queue, Waiting},
+};
 
 /// How many writes wait in the queue before the next has to wait outside.
 const QUEUE_MAX: usize = 1024;
@@ -48,6 +51,7 @@ pub(super) struct Lane {
     queue: Option<mpsc::Sender<Queued>>,
     thread: Option<JoinHandle<()>>,
     patience: Duration,
+    line: Arc<Queue>,
     under_way: ScopesUnderWay,
 }
 
@@ -55,6 +59,16 @@ struct Queued {
     slot: Slot,
     company: Company,
     deadline: Instant,
+    waiting: Waiting,
+}
+
+impl Queued {
+    /// The write, unless its client gave up.
+    fn taken(self) -> Option<Job> {
+        let job = self.slot.take()?;
+        self.waiting.has_its_turn();
+        Some(job)
+    }
 }
 
 /// Holds a write until the thread takes it, or its client gives up waiting for that.
@@ -71,13 +85,14 @@ impl Lane {
     /// Starts the thread.
     pub(super) fn start(shared: &Arc<Shared>) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        let patience = shared.options.acquire_timeout;
+        let (patience, line) = (shared.options.acquire_timeout, Arc::clone(&shared.writes));
         let shared = Arc::clone(shared);
         let thread = std::thread::Builder::new()
             .name("postgres-writer".to_owned())
             .spawn(move || serve(&shared, jobs))
             .map_err(|error| StoreError::Failed(format!("no thread for the writes: {error}")))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), patience, under_way: ScopesUnderWay::default() })
+        let under_way = ScopesUnderWay::default();
+        Ok(Self { queue: Some(queue), thread: Some(thread), patience, line, under_way })
     }
 
     /// Takes a key, unless a request with it is under way in this process. (A claim in the database would not tell the two
@@ -98,10 +113,11 @@ impl Lane {
         let ended = || StoreError::Failed("the thread that writes has ended".to_owned());
         let too_many = || StoreError::Unavailable("too many writes are waiting".to_owned());
         let queue = self.queue.as_ref().ok_or_else(ended)?;
+        let waiting = self.line.enter()?;
         let deadline = Instant::now() + self.patience;
         let (reply, mut answer) = oneshot::channel();
         let slot = Slot(Arc::new(Mutex::new(Some(job(Asked::new(keyed, reply))))));
-        let queued = Queued { slot: slot.clone(), company, deadline };
+        let queued = Queued { slot: slot.clone(), company, deadline, waiting };
         match timeout_at(deadline.into(), queue.send(queued)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(ended()),
@@ -140,18 +156,22 @@ fn serve(shared: &Shared, mut jobs: mpsc::Receiver<Queued>) {
     let mut next: Option<Queued> = None;
     while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
         let mut deadline = first.deadline;
-        let mut group: Vec<Job> = first.slot.take().into_iter().collect();
-        while first.company == Company::Welcome && group.len() < shared.options.commit_group_max {
+        let company = first.company;
+        let mut group: Vec<Job> = first.taken().into_iter().collect();
+        while company == Company::Welcome && group.len() < shared.options.commit_group_max {
             let Ok(queued) = jobs.try_recv() else { break };
             if queued.company == Company::Unwanted {
                 next = Some(queued);
                 break;
             }
             deadline = deadline.max(queued.deadline);
-            group.extend(queued.slot.take());
+            group.extend(queued.taken());
         }
         if !group.is_empty() {
+            let begun = Instant::now();
+            shared.writes.grouped(group.len());
             carry_out(shared, group, deadline);
+            shared.writes.took(begun.elapsed());
         }
     }
 }

@@ -173,14 +173,18 @@ impl PgStore {
     ) -> Result<T, StoreError> {
         // One time-out for both waits: for the turn, and for a session of a database that may be gone.
         let deadline = Instant::now() + self.shared.options.acquire_timeout;
+        let waiting = self.shared.reads.enter()?;
         let turn = Arc::clone(&self.shared.gate).acquire_owned();
         let Ok(Ok(turn)) = tokio::time::timeout(self.shared.options.acquire_timeout, turn).await else {
             return Err(StoreError::Unavailable("all sessions with the database are busy".to_owned()));
         };
+        waiting.has_its_turn();
         let shared = Arc::clone(&self.shared);
         let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            work(&shared, deadline)
+            let (_turn, begun) = (turn, Instant::now());
+            let done = work(&shared, deadline);
+            shared.reads.took(begun.elapsed());
+            done
         });
         done.await.unwrap_or_else(|error| Err(StoreError::Failed(format!("work was cut off: {error}"))))
     }

@@ -1,6 +1,9 @@
 //! The connections that read.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use diesel::{
     SqliteConnection,
@@ -11,11 +14,13 @@ use feed_me_domain::error::StoreError;
 use tokio::sync::Semaphore;
 
 use super::errors::Trouble;
+use crate::watch::{Line, Queue};
 
 /// A pool with a queue before it: who waits for a reader waits in order and holds no thread.
 pub(super) struct Readers {
     pool: Pool<ConnectionManager<SqliteConnection>>,
     free: Arc<Semaphore>,
+    pub(super) line: Arc<Queue>,
     patience: Duration,
 }
 
@@ -30,7 +35,13 @@ impl Readers {
             .connection_timeout(patience)
             .connection_customizer(Box::new(ReadOnly { patience }))
             .build_unchecked(ConnectionManager::new(url));
-        Self { pool, free: Arc::new(Semaphore::new(size as usize)), patience }
+        let line = Queue::new(Line::Read, size as usize, 1);
+        Self { pool, free: Arc::new(Semaphore::new(size as usize)), line, patience }
+    }
+
+    /// How many connections there are at most, and how many are not in use.
+    pub(super) fn size_and_free(&self) -> (usize, usize) {
+        (self.pool.max_size() as usize, self.free.available_permits())
     }
 
     /// Runs `work` on a connection, on a thread that may block.
@@ -39,15 +50,19 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> Result<T, Trouble> + Send + 'static,
     {
+        let waiting = self.line.enter()?;
         let permit = tokio::time::timeout(self.patience, self.free.clone().acquire_owned())
             .await
             .map_err(|_| StoreError::Unavailable("all readers of the database are busy".to_owned()))?
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        let pool = self.pool.clone();
+        waiting.has_its_turn();
+        let (pool, line) = (self.pool.clone(), self.line.clone());
         let task = move || {
+            let begun = Instant::now();
             let mut connection = pool.get().map_err(|error| StoreError::Unavailable(error.to_string()))?;
             let outcome = work(&mut connection).map_err(StoreError::from);
             drop(connection);
+            line.took(begun.elapsed());
             drop(permit);
             outcome
         };

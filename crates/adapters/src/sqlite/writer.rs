@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
@@ -24,7 +24,10 @@ use feed_me_domain::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Access, activities, errors::Trouble, events};
-use crate::under_way::ScopeGuard;
+use crate::{
+    under_way::ScopeGuard,
+    watch::{Line, Queue, Waiting},
+};
 
 /// How many writes wait before the next has to wait outside.
 const QUEUE_MAX: usize = 1024;
@@ -37,9 +40,10 @@ pub(super) struct Write<'a> {
 
 /// Sends writes to the thread that owns the connection.
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Queued>>,
+    queue: Option<mpsc::Sender<(Queued, Waiting)>>,
     thread: Option<JoinHandle<()>>,
     patience: Duration,
+    pub(super) line: Arc<Queue>,
     committed: Arc<AtomicI64>,
 }
 
@@ -80,14 +84,15 @@ impl Writer {
         conn.batch_execute(&pragmas).map_err(|error| error.to_string())?;
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let committed = Arc::new(AtomicI64::new(0));
+        let line = Queue::new(Line::Write, 1, group_max);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn({
-                let committed = committed.clone();
-                move || serve(conn, jobs, group_max, (&*clock, &*ids), &committed)
+                let (committed, line) = (committed.clone(), line.clone());
+                move || serve(conn, jobs, group_max, (&*clock, &*ids), (&committed, &line))
             })
             .map_err(|error| error.to_string())?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), patience, committed })
+        Ok(Self { queue: Some(queue), thread: Some(thread), patience, line, committed })
     }
 
     /// The position of the last event that was committed by this writer.
@@ -143,7 +148,8 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let ended = || StoreError::Failed("the thread that writes has ended".to_owned());
         let queue = self.queue.as_ref().ok_or_else(ended)?;
-        match tokio::time::timeout(self.patience, queue.send(queued)).await {
+        let waiting = self.line.enter()?;
+        match tokio::time::timeout(self.patience, queue.send((queued, waiting))).await {
             Ok(Ok(())) => answer.await.map_err(|_| ended())?,
             Ok(Err(_)) => Err(ended()),
             Err(_) => Err(StoreError::Unavailable("too many writes are waiting".to_owned())),
@@ -274,13 +280,18 @@ fn caught<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, StoreError>
 
 fn serve(
     mut conn: SqliteConnection,
-    mut jobs: mpsc::Receiver<Queued>,
+    mut jobs: mpsc::Receiver<(Queued, Waiting)>,
     group_max: usize,
     (clock, ids): (&dyn Clock, &dyn IdGenerator),
-    committed: &AtomicI64,
+    (committed, line): (&AtomicI64, &Queue),
 ) {
     let mut next = None;
-    while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
+    let taken = |(queued, waiting): (Queued, Waiting)| {
+        waiting.has_its_turn();
+        queued
+    };
+    while let Some(first) = next.take().or_else(|| jobs.blocking_recv().map(taken)) {
+        let begun = Instant::now();
         let mut group = Group::default();
         match first {
             Queued::Bare(work) => {
@@ -289,8 +300,8 @@ fn serve(
             }
             Queued::Alone(job) => group.jobs.push(job),
             Queued::Shared(_) | Queued::Post(_) => {
-                let mut taken = Some(first);
-                while let Some(queued) = taken {
+                let mut more = Some(first);
+                while let Some(queued) = more {
                     match queued {
                         Queued::Shared(job) => group.jobs.push(job),
                         Queued::Post(post) => group.posts.push(*post),
@@ -299,15 +310,17 @@ fn serve(
                             break;
                         }
                     }
-                    taken = if group.len() < group_max { jobs.try_recv().ok() } else { None };
+                    more = if group.len() < group_max { jobs.try_recv().ok().map(taken) } else { None };
                 }
             }
         }
+        line.grouped(group.len());
         match carry_out(&mut conn, &mut group, clock, ids) {
             Ok(position) => committed.store(position, Ordering::Release),
             Err(trouble) => group.fail(&StoreError::from(trouble)),
         }
         group.answer();
+        line.took(begun.elapsed());
     }
 }
 

@@ -1,54 +1,20 @@
-//! The middleware: nothing reaches a handler that its caller may not ask for, and nothing of its body is read.
+//! The guard: nothing reaches a handler that its caller may not ask for, and nothing of its body is read.
 
 use std::sync::Arc;
 
-use actix_web::{
-    Error, HttpMessage,
-    body::{BoxBody, MessageBody},
-    dev::{HttpServiceFactory, ServiceRequest, ServiceResponse},
-    http::Method,
-    middleware::{Next, from_fn},
-    web,
-};
+use actix_web::{dev::ServiceRequest, http::Method};
 use feed_me_domain::{Caller, Denial, Right, Username, Verdict};
 
 use super::{Auth, Kind, acting::Acting, rights};
-use crate::{names::PathNames, problem::Failure, routes::At, shared::Shared};
-
-/// The resource of a path, behind the guard. It stands around the resource and not around the application, so that it
-/// looks at the very route that was chosen, however the path was written.
-pub fn guarded(at: At) -> impl HttpServiceFactory + 'static {
-    let (path, methods) = (at.path, at.methods.clone());
-    let rights: Vec<_> =
-        methods.into_iter().map(|method| (method.clone(), rights::of(&method, path))).collect();
-    let rights: Arc<[(Method, Right)]> = rights.into();
-    at.into_resource().wrap(from_fn(move |request: ServiceRequest, next: Next<_>| {
-        guard(path, rights.clone(), request, next)
-    }))
-}
-
-async fn guard<B: MessageBody + 'static>(
-    path: &'static str,
-    rights: Arc<[(Method, Right)]>,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    // A method that the path does not have is answered without anybody being asked who they are.
-    let right = rights.iter().find(|(method, _)| method == request.method()).map(|(_, right)| *right);
-    let Some(right) = right else { return Ok(next.call(request).await?.map_into_boxed_body()) };
-    match admit(path, right, &request).await {
-        Ok((acting, auth)) => {
-            request.extensions_mut().insert(acting);
-            let ends = rights::ends_credentials(request.method(), path);
-            let _forgets = ends.map(|kind| Forgets(auth, kind));
-            Ok(next.call(request).await?.map_into_boxed_body())
-        }
-        Err(failure) => Ok(request.error_response(failure)),
-    }
-}
+use crate::{names::PathNames, problem::Failure, shared::Shared};
 
 /// Makes the server look again whose credentials are whose: when the request is over, before it is answered.
-struct Forgets(Arc<Auth>, Kind);
+pub(crate) struct Forgets(Arc<Auth>, Kind);
+
+/// What a route may have to make the server forget.
+pub(crate) fn forgets(shared: &Shared, method: &Method, path: &str) -> Option<Forgets> {
+    rights::ends_credentials(method, path).map(|kind| Forgets(shared.auth.clone(), kind))
+}
 
 impl Drop for Forgets {
     fn drop(&mut self) {
@@ -56,13 +22,13 @@ impl Drop for Forgets {
     }
 }
 
-async fn admit(
+/// Who sent the request, where they may ask for it.
+pub(crate) async fn admit(
     path: &'static str,
     right: Right,
+    shared: &Shared,
     request: &ServiceRequest,
-) -> Result<(Acting, Arc<Auth>), Failure> {
-    let shared = request.app_data::<web::Data<Shared>>().cloned();
-    let shared = shared.ok_or_else(|| Failure::internal("the application was built without its services"))?;
+) -> Result<Acting, Failure> {
     let caller = match right {
         Right::Open => Arc::new(Caller::Anyone),
         Right::Needs(..) => shared.auth.caller(request.headers()).await?,
@@ -78,7 +44,7 @@ async fn admit(
             only(user, Some(&activity.actor))?;
         }
     }
-    Ok((Acting(caller), shared.auth.clone()))
+    Ok(Acting(caller))
 }
 
 fn only(user: &Username, other: Option<&Username>) -> Result<(), Denial> {

@@ -69,6 +69,7 @@ pub const TABLE: &[Line] = &[
     line("GET", "/livez", Right::Open),
     line("GET", "/healthz", Right::Open),
     line("GET", "/readyz", Right::Open),
+    line("GET", "/metrics", Right::ADMIN),
     line("GET", "/openapi.json", Right::Open),
     line("GET", "/docs", Right::Open),
     line("GET", "/docs/{file}", Right::Open),

@@ -24,10 +24,11 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     auth::tell(&settings.auth, &app.services).await.map_err(|source| Failure::Keys(source.into()))?;
     // Only now: whoever can connect is answered.
     let listen = settings.server.listen;
-    let listener = TcpListener::bind(listen).map_err(|source| Failure::Listen { listen, source })?;
+    let bound = |listen| TcpListener::bind(listen).map_err(|source| Failure::Listen { listen, source });
+    let (listener, metrics) = (bound(listen)?, settings.metrics_listen.map(bound).transpose()?);
     let _keeper = app.index.as_ref().map(Index::keep).transpose().map_err(Failure::Serve)?;
     let _background = Background::start(&app, settings.events.retention_hours);
-    let served = server::serve(app.services.clone(), &settings, listener, announce).await;
+    let served = server::serve(app.services.clone(), &settings, listener, metrics, announce).await;
     if let Err(error) = app.services.application_keys.store_uses().await {
         tracing::warn!(%error, "the last uses of application keys are not stored");
     }

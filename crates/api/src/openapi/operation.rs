@@ -16,6 +16,8 @@ use super::security;
 use crate::{
     auth::rights,
     problem::{self, Kind},
+    shedding::Rank,
+    traffic::{self, Traffic},
 };
 
 /// The groups of operations.
@@ -84,7 +86,23 @@ impl Operation {
             media_type: "application/json",
             errors: vec![problem::INTERNAL],
         };
-        operation.of_surface().of_method().of_path().of_rights()
+        operation.of_surface().of_method().of_path().of_rights().of_traffic()
+    }
+
+    /// What a client is answered that asks for too much, or when there is too much to do.
+    fn of_traffic(self) -> Self {
+        let operation = match self.traffic().rank {
+            Rank::Never => self.fails(&[problem::TOO_LONG]),
+            _ => self.fails(&[problem::TOO_LONG, problem::OVERLOADED]),
+        };
+        match operation.traffic().class {
+            Some(_) => operation.fails(&[problem::TOO_MANY_REQUESTS]),
+            None => operation,
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        traffic::of(&self.http_method(), self.path)
     }
 
     fn of_surface(self) -> Self {
@@ -150,14 +168,17 @@ impl Operation {
     }
 
     fn right(&self) -> Right {
-        let method = match self.method {
+        rights::of(&self.http_method(), self.path)
+    }
+
+    fn http_method(&self) -> Method {
+        match self.method {
             HttpMethod::Get => Method::GET,
             HttpMethod::Post => Method::POST,
             HttpMethod::Put => Method::PUT,
             HttpMethod::Patch => Method::PATCH,
             _ => Method::DELETE,
-        };
-        rights::of(&method, self.path)
+        }
     }
 
     /// A parameter of the query.
@@ -265,6 +286,15 @@ impl Operation {
             operation = operation.parameter(parameter);
         }
         for (status, response) in self.success_responses().into_iter().chain(self.error_responses()) {
+            let mut response = response;
+            if let Some(class) = self.traffic().class {
+                let policy =
+                    format!("Where limits are on: the limit, such as `\"{}\";q=100;w=60`.", class.name());
+                let left =
+                    format!("Where limits are on: what is left, such as `\"{}\";r=57;t=12`.", class.name());
+                response =
+                    response.header("RateLimit-Policy", told(&policy)).header("RateLimit", told(&left));
+            }
             let id = told("The id of the request, as in the server's log.");
             operation = operation.response(status.to_string(), response.header("X-Request-Id", id));
         }
@@ -317,7 +347,7 @@ impl Operation {
             let response = match status {
                 401 | 403 => response
                     .header("WWW-Authenticate", told("How to show a credential that is enough (RFC 6750).")),
-                503 => response.header("Retry-After", told("When to ask again, in seconds.")),
+                429 | 503 => response.header("Retry-After", told("When to ask again, in seconds.")),
                 _ => response,
             };
             (status, response)

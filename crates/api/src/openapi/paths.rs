@@ -327,6 +327,9 @@ fn operation() -> Vec<Operation> {
             "They can.",
             "Status",
         ),
+        get("/metrics", "metrics", "Tell what the server counts and measures, in Prometheus' text form")
+            .of_media_type("text/plain")
+            .answers(200, "The metrics.", "Metrics"),
         get("/openapi.json", "openapi", "Describe all routes").answers(200, "This document.", "OpenApi"),
         get("/docs", "docs", "Try the routes on a page").of_media_type("text/html").answers(
             200,

@@ -9,9 +9,9 @@ use std::{
 use actix_web::http::Uri;
 
 use super::{
-    AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LogFormat,
-    LogSettings, ServerSettings, Settings, fault::SettingsError, layers::Layer, profile::file_layers,
-    reader::Reader,
+    AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LimitSettings,
+    LogFormat, LogSettings, ServerSettings, Settings, fault::SettingsError, layers::Layer,
+    profile::file_layers, reader::Reader,
 };
 use crate::links::Network;
 
@@ -109,11 +109,8 @@ fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
     let log = log(reader);
     let auth = auth(reader);
     let retention_hours = reader.number("events.retention_hours", &(1..=87_600));
-    let no_limits =
-        reader.one("limits.enabled", "false (limits are not available in this version)", |text| {
-            (text == "false").then_some(())
-        });
-    no_limits?;
+    let limits = limits(reader);
+    let metrics_listen = reader.optional("metrics.listen", ADDRESS, |text| text.parse().ok());
     Some(Settings {
         profile: profile.to_owned(),
         dev_endpoints: dev_endpoints?,
@@ -123,15 +120,29 @@ fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
         log: log?,
         auth: auth?,
         events: EventSettings { retention_hours: retention_hours? },
+        limits: limits?,
+        metrics_listen: metrics_listen.ok()?,
     })
 }
 
+fn limits(reader: &mut Reader) -> Option<LimitSettings> {
+    let enabled = reader.boolean("limits.enabled");
+    let mut by_minute = |name| reader.number(name, &(1..=100_000_000));
+    let read_per_minute = by_minute("limits.read_per_minute");
+    let write_per_minute = by_minute("limits.write_per_minute");
+    let heavy_per_minute = by_minute("limits.heavy_per_minute");
+    Some(LimitSettings {
+        enabled: enabled?,
+        read_per_minute: read_per_minute?,
+        write_per_minute: write_per_minute?,
+        heavy_per_minute: heavy_per_minute?,
+    })
+}
+
+const ADDRESS: &str = "an IP address with a port, such as 127.0.0.1:5000 or [::1]:5000";
+
 fn server(reader: &mut Reader) -> Option<ServerSettings> {
-    let listen = reader.one(
-        "server.listen",
-        "an IP address with a port, such as 127.0.0.1:5000 or [::1]:5000",
-        |text| text.parse().ok(),
-    );
+    let listen = reader.one("server.listen", ADDRESS, |text| text.parse().ok());
     let public_url = reader.optional(
         "server.public_url",
         "http:// or https:// with a host and nothing after it, such as https://feed.example.org",
@@ -152,6 +163,10 @@ fn server(reader: &mut Reader) -> Option<ServerSettings> {
     let workers = reader.number("server.workers", &(0..=1024));
     let shutdown_timeout_s = reader.number("server.shutdown_timeout_s", &(0..=3600));
     let header_timeout_ms = reader.number("server.header_timeout_ms", &(1..=600_000));
+    let keep_alive_s = reader.number("server.keep_alive_s", &(1..=3600));
+    let max_connections = reader.number("server.max_connections", &(1..=1_000_000));
+    let max_requests = reader.number("server.max_requests", &(1..=1_000_000));
+    let request_timeout_ms = reader.number("server.request_timeout_ms", &(1..=3_600_000));
     Some(ServerSettings {
         listen: listen?,
         public_url: public_url.ok()?,
@@ -160,6 +175,10 @@ fn server(reader: &mut Reader) -> Option<ServerSettings> {
         workers: workers?,
         shutdown_timeout_s: shutdown_timeout_s?,
         header_timeout_ms: header_timeout_ms?,
+        keep_alive_s: keep_alive_s?,
+        max_connections: max_connections?,
+        max_requests: max_requests?,
+        request_timeout_ms: request_timeout_ms?,
     })
 }
 
@@ -171,6 +190,7 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
     );
     let pool_size = reader.number("database.pool_size", &(1..=1000));
     let acquire_timeout_ms = reader.number("database.acquire_timeout_ms", &(1..=600_000));
+    let queue_target_ms = reader.number("database.queue_target_ms", &(0..=600_000));
     let commit_group_max = reader.number("database.commit_group_max", &(1..=1024));
     let read_only = reader.boolean("database.read_only");
     let max_pages = reader.number("database.max_pages", &(0..=4_294_967_294));
@@ -187,6 +207,7 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
         url: url?,
         pool_size: pool_size?,
         acquire_timeout_ms: acquire_timeout_ms?,
+        queue_target_ms: queue_target_ms?,
         commit_group_max: commit_group_max?,
         read_only: read_only?,
         max_pages: max_pages.map(|pages: u32| Some(pages).filter(|pages| *pages != 0))?,
@@ -258,10 +279,14 @@ fn auth(reader: &mut Reader) -> Option<AuthSettings> {
 
 /// A server that lets everybody call must not be reachable from elsewhere by accident.
 fn refuse_open_server(reader: &mut Reader, settings: &Settings) {
-    let is_open = settings.auth.mode == AuthMode::Off;
-    if is_open && !is_loopback(settings.server.listen) && !settings.auth.allow_open {
+    if settings.auth.mode != AuthMode::Off || settings.auth.allow_open {
+        return;
+    }
+    let listens =
+        [("server.listen", Some(settings.server.listen)), ("metrics.listen", settings.metrics_listen)];
+    for (name, _) in listens.iter().filter(|(_, listen)| listen.is_some_and(|listen| !is_loopback(listen))) {
         reader.fault(
-            "server.listen",
+            name,
             "with auth.mode = off everybody who reaches this address may do everything; listen on a loopback address, \
              or set auth.allow_open = true (FEEDME__AUTH__ALLOW_OPEN=true) if that is meant"
                 .to_owned(),

@@ -51,6 +51,9 @@ fn production_is_careful() {
     assert_eq!((settings.auth.mode, settings.auth.allow_open), (AuthMode::Keys, false));
     assert!(settings.auth.user_token_secrets.is_empty());
     assert!(!settings.dev_endpoints);
+    let limits = settings.limits;
+    assert!(limits.enabled && !with(&[]).limits.enabled);
+    assert_eq!((limits.read_per_minute, limits.write_per_minute, limits.heavy_per_minute), (3000, 600, 300));
     assert_eq!(settings.log.format, LogFormat::Json);
     let message = refused(&[("FEEDME__AUTH__MODE", "open")]);
     assert!(message.contains("auth.mode = \"open\"") && message.contains("keys, or off"), "{message}");
@@ -169,7 +172,10 @@ fn an_unknown_name_is_told_with_its_source() {
     assert!(message.contains("FEEDME__SERVER__LISTENS (from the environment)"), "{message}");
     assert!(message.contains("server has listen, public_url"), "{message}");
     assert!(refused(&[("FEEDME__NOTHING__ENABLED", "true")]).contains("there is no such setting"));
-    assert!(refused(&[("FEEDME__LIMITS__ENABLED", "true")]).contains("not available in this version"));
+    assert!(refused(&[("FEEDME__LIMITS__ENABLED", "perhaps")]).contains("true or false"));
+    assert!(refused(&[("FEEDME__LIMITS__READ_PER_MINUTE", "0")]).contains("limits.read_per_minute"));
+    assert!(refused(&[("FEEDME__METRICS__LISTEN", "everywhere")]).contains("metrics.listen"));
+    assert!(refused(&[("FEEDME__METRICS__LISTEN", "0.0.0.0:9464")]).contains("metrics.listen"));
     assert!(refused(&[("FEEDME__PROFILE", "production")]).contains("FEEDME_PROFILE"));
     assert!(refused(&[("FEEDME__SERVER", "x")]).contains("FEEDME__SERVER"));
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use feed_me_api::{auth::rights::TABLE, classic, docs, openapi::openapi, operation, v1};
+use feed_me_api::{auth::rights::TABLE, openapi::openapi, routes};
 use feed_me_domain::{Right, UserRight};
 use serde_json::{Value, json};
 
@@ -23,12 +23,8 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
 
 #[test]
 fn the_document_and_the_routes_are_the_same() {
-    let all = v1::routes()
+    let routes: BTreeSet<_> = routes::all()
         .into_iter()
-        .chain(classic::routes(true))
-        .chain(operation::routes())
-        .chain(docs::routes());
-    let routes: BTreeSet<_> = all
         .flat_map(|at| {
             at.methods.iter().map(|method| (method.to_string(), at.path.to_owned())).collect::<Vec<_>>()
         })

@@ -17,8 +17,8 @@ use feed_me_api::{
     server,
     services::Services,
     settings::{
-        AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LogFormat,
-        LogSettings, ServerSettings, Settings,
+        AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LimitSettings,
+        LogFormat, LogSettings, ServerSettings, Settings,
     },
     shared::Shared,
 };
@@ -43,17 +43,17 @@ pub(crate) struct Told {
 }
 
 pub(crate) fn services() -> Services {
+    services_with(|_| {})
+}
+
+/// With other stores behind some ports.
+pub(crate) fn services_with(change: impl FnOnce(&mut Stores)) -> Services {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
-    let store = Arc::new(MemoryStore::new(clock.clone(), ids));
+    let mut stores = Stores::of(Arc::new(MemoryStore::new(clock.clone(), ids)));
+    change(&mut stores);
     let secrets: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
-    Services::new(
-        &Stores::of(store),
-        &clock,
-        &secrets,
-        &CursorCodec::new(b"test"),
-        Arc::new(Bodies::new(1 << 20)),
-    )
+    Services::new(&stores, &clock, &secrets, &CursorCodec::new(b"test"), Arc::new(Bodies::new(1 << 20)))
 }
 
 pub(crate) fn settings() -> Settings {
@@ -68,11 +68,16 @@ pub(crate) fn settings() -> Settings {
             workers: 1,
             shutdown_timeout_s: 1,
             header_timeout_ms: 1000,
+            keep_alive_s: 5,
+            max_connections: 1000,
+            max_requests: 1000,
+            request_timeout_ms: 60_000,
         },
         database: DatabaseSettings {
             url: String::new(),
             pool_size: 1,
             acquire_timeout_ms: 1,
+            queue_target_ms: 0,
             commit_group_max: 1,
             read_only: false,
             max_pages: None,
@@ -87,6 +92,13 @@ pub(crate) fn settings() -> Settings {
         log: LogSettings { format: LogFormat::Json, filter: "off".to_owned() },
         auth: AuthSettings { mode: AuthMode::Off, allow_open: false, user_token_secrets: Vec::new() },
         events: EventSettings { retention_hours: 1 },
+        limits: LimitSettings {
+            enabled: false,
+            read_per_minute: 1,
+            write_per_minute: 1,
+            heavy_per_minute: 1,
+        },
+        metrics_listen: None,
     }
 }
 

@@ -4,9 +4,11 @@
 mod classic;
 mod conditions;
 mod document;
+mod entry;
 mod errors;
 mod fuzz;
 mod keys;
 mod kit;
+mod metrics;
 mod v1;
 mod wire;

@@ -6,6 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use feed_me_api::{
+    app::{Line, Queue, Queues},
+    shared::Shared,
+};
+
 use crate::kit::{services, settings};
 
 /// A server on a port of its own, for as long as the story lasts.
@@ -13,8 +18,8 @@ async fn serving() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (told, ready) = tokio::sync::oneshot::channel();
     actix_web::rt::spawn(async move {
-        feed_me_api::server::serve(services(), &settings(), listener, |address| told.send(address).unwrap())
-            .await
+        let ready = |address| told.send(address).unwrap();
+        feed_me_api::server::serve(services(), &settings(), listener, None, ready).await
     });
     ready.await.unwrap()
 }
@@ -97,4 +102,16 @@ async fn bytes_that_are_no_http_are_answered_or_cut_and_others_are_served() {
     let alive =
         exchange(address, b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_vec()).await;
     assert!(alive.starts_with("HTTP/1.1 200"), "{alive}");
+}
+
+#[actix_web::test]
+async fn a_server_that_stopped_lets_go_of_its_store() {
+    let (read, write) = (Queue::new(Line::Read, 1, 1), Queue::new(Line::Write, 1, 1));
+    let mut services = services();
+    services.queues = Some(Queues::of(|line| if line == Line::Read { &read } else { &write }));
+    let feeds = std::sync::Arc::downgrade(&services.feeds);
+    let shared = Shared::new(services, &settings(), "127.0.0.1:5000".parse().unwrap()).unwrap();
+    assert!(feeds.upgrade().is_some());
+    drop(shared);
+    assert!(feeds.upgrade().is_none());
 }
