@@ -9,6 +9,7 @@ mod development;
 mod events;
 mod feeds;
 mod follows;
+mod notifications;
 mod paging;
 mod relations;
 mod transfer;
@@ -18,6 +19,6 @@ mod users;
 mod tests;
 
 pub use self::{
-    activities::*, application_keys::*, development::*, events::*, feeds::*, follows::*, paging::*,
-    relations::*, transfer::*, users::*,
+    activities::*, application_keys::*, development::*, events::*, feeds::*, follows::*, notifications::*,
+    paging::*, relations::*, transfer::*, users::*,
 };

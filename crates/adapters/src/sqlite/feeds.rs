@@ -47,7 +47,7 @@ fn page(conn: &mut SqliteConnection, query: &FeedQuery) -> Result<Option<FeedSli
 }
 
 /// The activities of these ids, in their order, by one question that reads the primary key alone.
-fn bodies(conn: &mut SqliteConnection, ids: &[ActivityId]) -> Result<Vec<Activity>, Trouble> {
+pub(super) fn bodies(conn: &mut SqliteConnection, ids: &[ActivityId]) -> Result<Vec<Activity>, Trouble> {
     const BODIES: &str = concat!(
         "select ",
         activity_columns!(),

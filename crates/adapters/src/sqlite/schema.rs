@@ -37,6 +37,7 @@ table! {
         external_id -> Nullable<Text>,
         data -> Text,
         version -> Integer,
+        moved_at -> Nullable<BigInt>,
     }
 }
 
