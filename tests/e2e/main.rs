@@ -18,6 +18,7 @@ mod follows;
 mod hostile;
 mod idempotency;
 mod kit;
+mod notifications;
 mod pages;
 mod races;
 mod random;

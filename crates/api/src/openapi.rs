@@ -21,6 +21,7 @@ use crate::{
         feeds::{BecauseView, ExplanationView, ReasonView},
         follows::{FollowBatchView, FollowResultView},
         keys::{KeyView, MadeKeyView},
+        notifications::{GroupView, NotificationPageView},
         tokens::MintedTokenView,
     },
     views::{
@@ -86,6 +87,8 @@ fn components() -> ComponentsBuilder {
         KeyView<'static>,
         MadeKeyView<'static>,
         MintedTokenView<'static>,
+        NotificationPageView<'static>,
+        GroupView<'static>,
         EventPageView,
         EventView,
         ClassicActivityView<'static>,

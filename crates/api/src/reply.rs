@@ -75,6 +75,9 @@ impl Reply {
     pub fn stored(answer: &StoredAnswer) -> Self {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
         let headers = answer.location.iter().map(|location| (header::LOCATION, location.clone())).collect();
+        if status == StatusCode::NO_CONTENT {
+            return Self { headers, ..Self::no_content() };
+        }
         Self { headers, ..Self::text(status, answer.body.clone()) }
     }
 
@@ -182,7 +185,18 @@ pub fn page<T, V: Serialize>(
         next_cursor: page.next.as_ref().map(Cursor::as_str),
         previous_cursor: page.previous.as_str(),
     };
-    Ok(Reply::ok(&body)?.header(header::LINK, links(shared, request, query, page)))
+    linked(shared, request, query, page, &body)
+}
+
+/// A view of a page with its neighbours in the `Link` header.
+pub fn linked<T>(
+    shared: &Shared,
+    request: &HttpRequest,
+    query: &Query,
+    page: &Page<T>,
+    view: &impl Serialize,
+) -> Answer {
+    Ok(Reply::ok(view)?.header(header::LINK, links(shared, request, query, page)))
 }
 
 impl Responder for Reply {

@@ -7,7 +7,7 @@ use feed_me_domain::{
     ports::{Clock, IdempotencyStore, SecretRepository, SecretSource, Stores},
     services::{
         ActivityService, ApplicationKeyService, DevelopmentService, EventService, FeedService, FollowService,
-        RelationService, UserService,
+        NotificationService, RelationService, UserService,
     },
 };
 
@@ -26,6 +26,8 @@ pub struct Services {
     pub relations: Arc<RelationService>,
     /// Feeds.
     pub feeds: Arc<FeedService>,
+    /// What concerns users.
+    pub notifications: Arc<NotificationService>,
     /// The bodies of activities.
     pub bodies: Arc<Bodies>,
     /// The log of all changes.
@@ -64,6 +66,7 @@ impl Services {
             follows: Arc::new(FollowService::new(stores.follows.clone(), clock.clone(), cursors.clone())),
             relations: Arc::new(RelationService::new(stores.relations.clone(), cursors.clone())),
             feeds: Arc::new(FeedService::new(stores.feeds.clone(), cursors.clone())),
+            notifications: Arc::new(NotificationService::new(stores.notifications.clone(), cursors.clone())),
             events: Arc::new(EventService::new(stores.events.clone())),
             development: Arc::new(DevelopmentService::new(stores.development.clone())),
             application_keys: Arc::new(ApplicationKeyService::new(

@@ -221,6 +221,24 @@ fn feeds() -> Vec<Operation> {
         .fails(&[problem::ACTIVITY_NOT_FOUND])
         .answers(200, "Why, or why not.", "Explanation"),
         feed("/v1/feeds/{username}/mentions", "getMentions", "Read what has a user as its target"),
+        Operation::new(
+            Get,
+            "/v1/feeds/{username}/notifications",
+            "feeds",
+            "getNotifications",
+            "Read what concerns a user, in groups by verb, object and day",
+        )
+        .paged()
+        .answers(200, "A page of groups, the newest first.", "NotificationPage"),
+        Operation::new(
+            Post,
+            "/v1/feeds/{username}/notifications/marks",
+            "feeds",
+            "markNotifications",
+            "Mark notifications as seen, or as read and so seen",
+        )
+        .body("MarksBody", JSON)
+        .answers_nothing(204, "They are. An id of no group changes nothing."),
     ]
 }
 
