@@ -20,6 +20,7 @@ mod idempotency;
 mod kit;
 mod notifications;
 mod pages;
+mod positions;
 mod races;
 mod random;
 mod real_data;

@@ -28,6 +28,7 @@ pub mod names;
 pub mod observe;
 pub mod openapi;
 pub mod operation;
+pub mod position;
 pub mod problem;
 pub mod query;
 pub mod reply;

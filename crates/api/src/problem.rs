@@ -44,6 +44,7 @@ kinds! {
     MALFORMED_QUERY: 400 "malformed-query" "The query cannot be read";
     INVALID_USERNAME: 400 "invalid-username" "The path names no valid username";
     INVALID_CURSOR: 400 "invalid-cursor" "The cursor cannot be used here";
+    INVALID_POSITION: 400 "invalid-position" "The position cannot be used";
     INVALID_KEY: 400 "invalid-idempotency-key" "The Idempotency-Key is not valid";
     BAD_REQUEST: 400 "bad-request" "The request cannot be read";
     UNAUTHORIZED: 401 "unauthorized" "A valid credential is needed";
@@ -74,6 +75,7 @@ kinds! {
     KEY_REUSED: 422 "idempotency-key-reused" "The Idempotency-Key was used with another request";
     INTERNAL: 500 "internal" "Something went wrong on our side";
     UNAVAILABLE: 503 "unavailable" "The service is unavailable for the moment";
+    POSITION_NOT_REACHED: 503 "position-not-reached" "The server has not seen the position yet";
     NOT_READY: 503 "not-ready" "The server cannot serve";
 }
 

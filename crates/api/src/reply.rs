@@ -10,7 +10,7 @@ use actix_web::{
 use feed_me_domain::{Cursor, StoredAnswer, services::Page};
 use serde::Serialize;
 
-use crate::{bodies::Told, etag, links::path_of, problem::Failure, query::Query, shared::Shared};
+use crate::{bodies::Told, etag, links::path_of, position, problem::Failure, query::Query, shared::Shared};
 
 /// What a handler returns.
 pub type Answer = Result<Reply, Failure>;
@@ -94,6 +94,12 @@ impl Reply {
     pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The answer includes all changes up to a position.
+    #[must_use]
+    pub fn at_position(self, position: i64) -> Self {
+        self.header(position::HEADER, position.to_string())
     }
 
     /// The answer has a tag of its own. It stays strong for every client: such an answer is never compressed.
@@ -213,6 +219,9 @@ impl Responder for Reply {
         if let Some(tag) = known.and_then(|tag| etag::if_none_match(request.headers(), tag)) {
             let mut unchanged = HttpResponse::NotModified();
             unchanged.insert_header((header::ETAG, tag));
+            for (name, value) in self.headers.into_iter().filter(|(name, _)| *name == position::HEADER) {
+                unchanged.insert_header((name, value));
+            }
             return unchanged.insert_header((header::CACHE_CONTROL, "private, no-cache")).finish();
         }
         let mut response = HttpResponse::build(self.status);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use feed_me_domain::{
     CursorCodec,
-    ports::{Clock, IdempotencyStore, SecretRepository, SecretSource, Stores},
+    ports::{Clock, EventLog, IdempotencyStore, SecretRepository, SecretSource, Stores},
     services::{
         ActivityService, ApplicationKeyService, DevelopmentService, EventService, FeedService, FollowService,
         NotificationService, RelationService, UserService,
@@ -40,6 +40,8 @@ pub struct Services {
     pub secrets: Arc<dyn SecretRepository>,
     /// Fresh secrets.
     pub secret_source: Arc<dyn SecretSource>,
+    /// The log itself: how far it and its readers are.
+    pub log: Arc<dyn EventLog>,
     /// Keys of requests that may be sent again.
     pub idempotency: Arc<dyn IdempotencyStore>,
     /// The time.
@@ -77,6 +79,7 @@ impl Services {
             )),
             secrets: stores.secrets.clone(),
             secret_source: secret_source.clone(),
+            log: stores.events.clone(),
             idempotency: stores.idempotency.clone(),
             clock: clock.clone(),
         }

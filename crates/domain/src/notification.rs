@@ -419,6 +419,8 @@ impl Placed for NotificationGroup {
 pub struct NotificationSlice {
     /// Whose.
     pub owner: UserId,
+    /// The position in the order of all changes that it includes.
+    pub position: i64,
     /// At most as many as were asked for, in walking order.
     pub groups: Vec<NotificationGroup>,
     /// How many groups in all have something that was not seen.

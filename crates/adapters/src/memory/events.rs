@@ -32,6 +32,10 @@ impl EventLog for MemoryStore {
         Ok(LogExtent { first: first(&state), last: state.counters.position })
     }
 
+    fn last_committed(&self) -> Option<i64> {
+        Some(self.state.read().counters.position)
+    }
+
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
         let mut state = self.state.write();
         let all_but_last = state.events.len().saturating_sub(1);

@@ -37,7 +37,13 @@ impl NotificationRepository for MemoryStore {
             NotificationGroup::of(group, names, latest.map(|row| state.activity(row)), mark)
         });
         let groups = groups.collect();
-        Ok(Some(NotificationSlice { owner: state.users[&key].id, groups, unseen, unread }))
+        Ok(Some(NotificationSlice {
+            owner: state.users[&key].id,
+            position: state.counters.position,
+            groups,
+            unseen,
+            unread,
+        }))
     }
 
     async fn mark(

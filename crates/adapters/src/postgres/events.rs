@@ -48,6 +48,11 @@ impl EventLog for PgStore {
         .await
     }
 
+    fn last_committed(&self) -> Option<i64> {
+        let committed = self.shared.committed.load(std::sync::atomic::Ordering::Acquire);
+        Some(committed).filter(|position| 0 < *position)
+    }
+
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
         self.read(move |conn| {
             // Where the clock was set back, an older event may have a later time; what is kept stays without gaps.

@@ -57,7 +57,7 @@ fn slice(
     owner: &Username,
     span: &Span<GroupPlace>,
 ) -> Outcome<Option<NotificationSlice>> {
-    let Some(Owner { key, id, now, of_all }) = find_owner(conn, owner)? else { return Ok(None) };
+    let Some(Owner { key, id, now, position, of_all }) = find_owner(conn, owner)? else { return Ok(None) };
     let gathered = notices::walk(&mut Notices { conn: &mut *conn, owner: key }, span, now)?;
     let counted = counted(conn, key, of_all)?;
     let ids = gathered.iter().map(|group| group.key.id()).chain(counted.iter().map(|(id, _)| *id));
@@ -73,7 +73,7 @@ fn slice(
         let latest = group.latest().and_then(|id| latest.get(&id).cloned());
         NotificationGroup::of(group, actors, latest, mark)
     });
-    Ok(Some(NotificationSlice { owner: id, groups: groups.collect(), unseen, unread }))
+    Ok(Some(NotificationSlice { owner: id, position, groups: groups.collect(), unseen, unread }))
 }
 
 struct Owner {
@@ -81,27 +81,29 @@ struct Owner {
     id: UserId,
     /// The last stamp.
     now: Timestamp,
+    /// That of the last event.
+    position: i64,
     /// The mark of all groups.
     of_all: Mark,
 }
 
 fn find_owner(conn: &mut PgConnection, owner: &Username) -> Outcome<Option<Owner>> {
-    type Types = (BigInt, SqlUuid, Timestamptz, Nullable<BigInt>, Nullable<BigInt>);
-    type Row = (i64, uuid::Uuid, DateTime<Utc>, Option<i64>, Option<i64>);
+    type Types = (BigInt, SqlUuid, Timestamptz, BigInt, Nullable<BigInt>, Nullable<BigInt>);
+    type Row = (i64, uuid::Uuid, DateTime<Utc>, i64, Option<i64>, Option<i64>);
     let found = Sql::<Types>::new(
-        "select u.key, u.id, (select s.stamp from sequence s), m.seen, m.read from users u
+        "select u.key, u.id, s.stamp, s.position, m.seen, m.read from users u cross join sequence s
         left join notification_marks m on m.owner = u.key and m.group_id = $2
         where u.username = $1",
     );
     let found = found.bind::<Text, _>(owner.as_str()).bind::<Binary, _>(&GroupId::ALL.as_bytes()[..]);
-    let Some((key, id, now, seen, read)) = found.get_result::<Row>(conn).optional()? else {
+    let Some((key, id, now, position, seen, read)) = found.get_result::<Row>(conn).optional()? else {
         return Ok(None);
     };
     let of_all = match (seen, read) {
         (Some(seen), Some(read)) => stored_mark(seen, read)?,
         _ => Mark::NONE,
     };
-    Ok(Some(Owner { key, id: UserId::from_uuid(id), now: instant(now)?, of_all }))
+    Ok(Some(Owner { key, id: UserId::from_uuid(id), now: instant(now)?, position, of_all }))
 }
 
 fn stored_mark(seen: i64, read: i64) -> Outcome<Mark> {

@@ -22,7 +22,7 @@ use super::{
     errors::{Outcome, PgError},
     idempotency,
     rows::{at, corrupt, count, instant, limit, username},
-    schema::users,
+    schema::{sequence, users},
     sql::Sql,
     writing::Write,
 };
@@ -104,6 +104,15 @@ impl UserRow {
 pub(super) fn find(conn: &mut PgConnection, username: &Username) -> Outcome<Option<User>> {
     let named = users::table.filter(users::username.eq(username.as_str()));
     named.select(UserRow::as_select()).first(conn).optional()?.map(UserRow::user).transpose()
+}
+
+/// The same, with the position of the last event by then.
+pub(super) fn find_at(conn: &mut PgConnection, username: &Username) -> Outcome<Option<(User, i64)>> {
+    let named = users::table.filter(users::username.eq(username.as_str()));
+    let position = sequence::table.select(sequence::position).single_value();
+    let found: Option<(UserRow, Option<i64>)> =
+        named.select((UserRow::as_select(), position)).first(conn).optional()?;
+    found.map(|(row, position)| Ok((row.user()?, position.unwrap_or_default()))).transpose()
 }
 
 /// The numbers of those names that are users', in one question.

@@ -50,6 +50,10 @@ impl EventLog for SqliteStore {
         .await
     }
 
+    fn last_committed(&self) -> Option<i64> {
+        Some(self.writer.committed()).filter(|position| 0 < *position)
+    }
+
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
         self.write(move |write| {
             let last = counters(write.conn)?.position;

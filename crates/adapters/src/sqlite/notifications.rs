@@ -51,7 +51,7 @@ fn slice(
     owner: &Username,
     span: &Span<GroupPlace>,
 ) -> Result<Option<NotificationSlice>, Trouble> {
-    let Some(Owner { key, id, now, of_all }) = find_owner(conn, owner)? else { return Ok(None) };
+    let Some(Owner { key, id, now, position, of_all }) = find_owner(conn, owner)? else { return Ok(None) };
     let gathered = notices::walk(&mut Notices { conn: &mut *conn, owner: key }, span, now)?;
     let counted = counted(conn, key, of_all)?;
     let ids = gathered.iter().map(|group| group.key.id()).chain(counted.iter().map(|(id, _)| *id));
@@ -67,7 +67,7 @@ fn slice(
         let latest = group.latest().and_then(|id| latest.get(&id).cloned());
         NotificationGroup::of(group, actors, latest, mark)
     });
-    Ok(Some(NotificationSlice { owner: id, groups: groups.collect(), unseen, unread }))
+    Ok(Some(NotificationSlice { owner: id, position, groups: groups.collect(), unseen, unread }))
 }
 
 struct Owner {
@@ -75,24 +75,26 @@ struct Owner {
     id: UserId,
     /// The last stamp.
     now: Timestamp,
+    /// That of the last event.
+    position: i64,
     /// The mark of all groups.
     of_all: Mark,
 }
 
 fn find_owner(conn: &mut SqliteConnection, owner: &Username) -> Result<Option<Owner>, Trouble> {
-    type Types = (BigInt, Binary, BigInt, Nullable<BigInt>, Nullable<BigInt>);
-    type Row = (i64, Vec<u8>, i64, Option<i64>, Option<i64>);
-    const FIND: &str = "select u.key, u.id, (select stamp from sequence), m.seen, m.read from users u \
+    type Types = (BigInt, Binary, BigInt, BigInt, Nullable<BigInt>, Nullable<BigInt>);
+    type Row = (i64, Vec<u8>, i64, i64, Option<i64>, Option<i64>);
+    const FIND: &str = "select u.key, u.id, s.stamp, s.position, m.seen, m.read from users u cross join sequence s \
         left join notification_marks m on m.owner = u.key and m.group_id = ?2 where u.username = ?1";
     let found = sql::query::<Types>(FIND).bind(owner.as_str()).bind(GroupId::ALL.as_bytes().to_vec());
-    let Some((key, id, now, seen, read)) = found.get_result::<Row>(conn).optional()? else {
+    let Some((key, id, now, position, seen, read)) = found.get_result::<Row>(conn).optional()? else {
         return Ok(None);
     };
     let of_all = match (seen, read) {
         (Some(seen), Some(read)) => stored_mark(seen, read)?,
         _ => Mark::NONE,
     };
-    Ok(Some(Owner { key, id: rows::user_id(&id)?, now: rows::timestamp(now)?, of_all }))
+    Ok(Some(Owner { key, id: rows::user_id(&id)?, now: rows::timestamp(now)?, position, of_all }))
 }
 
 fn stored_mark(seen: i64, read: i64) -> Result<Mark, Trouble> {

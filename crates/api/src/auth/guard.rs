@@ -13,7 +13,7 @@ use actix_web::{
 use feed_me_domain::{Caller, Denial, Right, Username, Verdict};
 
 use super::{Auth, Kind, acting::Acting, rights};
-use crate::{names::PathNames, problem::Failure, routes::At, shared::Shared};
+use crate::{names::PathNames, position, problem::Failure, routes::At, shared::Shared};
 
 /// The resource of a path, behind the guard. It stands around the resource and not around the application, so that it
 /// looks at the very route that was chosen, however the path was written.
@@ -41,7 +41,15 @@ async fn guard<B: MessageBody + 'static>(
             request.extensions_mut().insert(acting);
             let ends = rights::ends_credentials(request.method(), path);
             let _forgets = ends.map(|kind| Forgets(auth, kind));
-            Ok(next.call(request).await?.map_into_boxed_body())
+            if let Err(failure) = await_position(right, &request).await {
+                return Ok(request.error_response(failure));
+            }
+            let shared = request.app_data::<web::Data<Shared>>().cloned();
+            let mut response = next.call(request).await?.map_into_boxed_body();
+            if let Some(shared) = shared {
+                position::tell(&shared.services, &mut response).await;
+            }
+            Ok(response)
         }
         Err(failure) => Ok(request.error_response(failure)),
     }
@@ -79,6 +87,16 @@ async fn admit(
         }
     }
     Ok((Acting(caller), shared.auth.clone()))
+}
+
+/// A read that brings a position waits for it, once its caller was let in.
+async fn await_position(right: Right, request: &ServiceRequest) -> Result<(), Failure> {
+    match request.app_data::<web::Data<Shared>>() {
+        Some(shared) if right != Right::Open => {
+            position::wait(&shared.services, request.method(), request.headers()).await
+        }
+        _ => Ok(()),
+    }
 }
 
 fn only(user: &Username, other: Option<&Username>) -> Result<(), Denial> {

@@ -112,6 +112,12 @@ impl Operation {
             return self.fails(&errors);
         }
         if self.method == HttpMethod::Get && self.surface == Surface::V1 {
+            let position = header(
+                "Feed-Position",
+                "A position that an answer told: the read waits until it includes it, up to 5 s.",
+            );
+            self.parameters.push(position.schema(Some(string().pattern(Some("^[0-9]+$")))));
+            self = self.fails(&[problem::INVALID_POSITION, problem::POSITION_NOT_REACHED]);
             let tag = header("If-None-Match", "Tags of what the client has; 304 where one is still right.");
             self.parameters.push(tag.schema(Some(string())));
         }
@@ -285,6 +291,10 @@ impl Operation {
             }
             for (_, name, description) in self.headers.iter().filter(|(at, ..)| at == status) {
                 response = response.header(*name, told(description));
+            }
+            if self.surface == Surface::V1 && self.method != HttpMethod::Get {
+                let position = "The position in the order of all changes that includes what was done.";
+                response = response.header("Feed-Position", told(position));
             }
             if self.method == HttpMethod::Post {
                 response =

@@ -196,6 +196,9 @@ fn relations() -> Vec<Operation> {
     ]
 }
 
+/// What the position of a page is.
+const INCLUDES: &str = "The position in the order of all changes that the page includes.";
+
 fn feeds() -> Vec<Operation> {
     let feed = |path, id, summary| {
         let verb = ArrayBuilder::new().items(string_of(1).max_length(Some(80)));
@@ -203,6 +206,7 @@ fn feeds() -> Vec<Operation> {
             .paged()
             .query(named("verb", "Any of these verbs alone; repeatable.").schema(Some(verb)))
             .answers(200, "A page of activities.", "ActivityPage")
+            .header(200, "Feed-Position", INCLUDES)
     };
     let friends = "/v1/feeds/{username}/friends";
     let activity = named("activity", "The id of the activity.").schema(Some(uuid()));
@@ -229,7 +233,8 @@ fn feeds() -> Vec<Operation> {
             "Read what concerns a user, in groups by verb, object and day",
         )
         .paged()
-        .answers(200, "A page of groups, the newest first.", "NotificationPage"),
+        .answers(200, "A page of groups, the newest first.", "NotificationPage")
+        .header(200, "Feed-Position", INCLUDES),
         Operation::new(
             Post,
             "/v1/feeds/{username}/notifications/marks",

@@ -34,7 +34,7 @@ pub async fn list(api: Api, request: HttpRequest, path: PathNames, query: Query)
         next_cursor: found.page.next.as_ref().map(Cursor::as_str),
         previous_cursor: found.page.previous.as_str(),
     };
-    reply::linked(&api, &request, &query, &found.page, &view)
+    Ok(reply::linked(&api, &request, &query, &found.page, &view)?.at_position(found.position))
 }
 
 /// Mark notifications as seen or read.

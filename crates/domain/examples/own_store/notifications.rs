@@ -31,7 +31,13 @@ impl NotificationRepository for Notebook {
         let groups = groups
             .iter()
             .map(|group| NotificationGroup::of(group, group.actors.clone(), latest(group.latest()), mark));
-        Ok(Some(NotificationSlice { owner: user.id, groups: groups.collect(), unseen, unread }))
+        Ok(Some(NotificationSlice {
+            owner: user.id,
+            position: pages.counters.position,
+            groups: groups.collect(),
+            unseen,
+            unread,
+        }))
     }
 
     async fn mark(

@@ -135,6 +135,7 @@ macro_rules! every_promise {
                 an_event_has_the_time_of_its_change
                 the_log_is_read_in_stretches
                 trimming_forgets_the_oldest_and_keeps_the_last
+                a_page_tells_the_position_that_it_includes
             }
             idempotency {
                 a_repeated_key_gives_the_first_answer_and_has_one_effect

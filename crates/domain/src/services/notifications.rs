@@ -28,6 +28,8 @@ pub struct NotificationPage {
     pub unseen: u64,
     /// How many have something that was not read.
     pub unread: u64,
+    /// The position in the order of all changes that it includes.
+    pub position: i64,
 }
 
 impl NotificationService {
@@ -43,12 +45,12 @@ impl NotificationService {
         let counts = std::sync::OnceLock::new();
         let fetch = async |span: Span<GroupPlace>| -> Result<Option<(Uuid, Vec<NotificationGroup>)>> {
             let Some(found) = self.notifications.notifications(owner, &span).await? else { return Ok(None) };
-            counts.get_or_init(|| (found.unseen, found.unread));
+            counts.get_or_init(|| (found.unseen, found.unread, found.position));
             Ok(Some((found.owner.as_uuid(), found.groups)))
         };
         let page = walk.page(request, fetch).await?.ok_or_else(|| Error::UnknownUser(owner.clone()))?;
-        let (unseen, unread) = counts.get().copied().unwrap_or_default();
-        Ok(NotificationPage { page, unseen, unread })
+        let (unseen, unread, position) = counts.get().copied().unwrap_or_default();
+        Ok(NotificationPage { page, unseen, unread, position })
     }
 
     /// Marks groups as seen or read.
