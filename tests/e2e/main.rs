@@ -18,6 +18,7 @@ mod follows;
 mod hostile;
 mod idempotency;
 mod kit;
+mod live;
 mod notifications;
 mod pages;
 mod positions;

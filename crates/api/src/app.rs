@@ -104,7 +104,8 @@ impl App {
             index.tell(bodies.clone());
         }
         let secret_source: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
-        let services = Services::new(&stores, &database.clock, &secret_source, &cursors, bodies);
+        let services =
+            Services::new(&stores, &database.facts(), &database.clock, &secret_source, &cursors, bodies);
         Ok(Self { services, stores, clock: database.clock.clone(), index })
     }
 }

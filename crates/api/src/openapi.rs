@@ -17,6 +17,7 @@ use crate::{
     problem::{ClassicErrorView, FaultView, ProblemView},
     v1::{
         batch::{BatchItemView, BatchView},
+        changes::ChangesView,
         events::{EventPageView, EventView},
         feeds::{BecauseView, ExplanationView, ReasonView},
         follows::{FollowBatchView, FollowResultView},
@@ -89,6 +90,7 @@ fn components() -> ComponentsBuilder {
         MintedTokenView<'static>,
         NotificationPageView<'static>,
         GroupView<'static>,
+        ChangesView<'static>,
         EventPageView,
         EventView,
         ClassicActivityView<'static>,

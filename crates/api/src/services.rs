@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use feed_me_domain::{
     CursorCodec,
-    ports::{Clock, EventLog, IdempotencyStore, SecretRepository, SecretSource, Stores},
+    ports::{Clock, EventLog, FeedFacts, IdempotencyStore, SecretRepository, SecretSource, Stores},
     services::{
-        ActivityService, ApplicationKeyService, DevelopmentService, EventService, FeedService, FollowService,
-        NotificationService, RelationService, UserService,
+        ActivityService, ApplicationKeyService, ChangeService, DevelopmentService, EventService, FeedService,
+        FollowService, NotificationService, RelationService, UserService,
     },
 };
 
@@ -26,6 +26,8 @@ pub struct Services {
     pub relations: Arc<RelationService>,
     /// Feeds.
     pub feeds: Arc<FeedService>,
+    /// What changes in feeds.
+    pub changes: Arc<ChangeService>,
     /// What concerns users.
     pub notifications: Arc<NotificationService>,
     /// The bodies of activities.
@@ -52,6 +54,7 @@ impl Services {
     /// Wires the services to `stores`.
     pub fn new(
         stores: &Stores,
+        facts: &Arc<dyn FeedFacts>,
         clock: &Arc<dyn Clock>,
         secret_source: &Arc<dyn SecretSource>,
         cursors: &CursorCodec,
@@ -68,6 +71,12 @@ impl Services {
             follows: Arc::new(FollowService::new(stores.follows.clone(), clock.clone(), cursors.clone())),
             relations: Arc::new(RelationService::new(stores.relations.clone(), cursors.clone())),
             feeds: Arc::new(FeedService::new(stores.feeds.clone(), cursors.clone())),
+            changes: Arc::new(ChangeService::new(
+                stores.users.clone(),
+                stores.activities.clone(),
+                stores.events.clone(),
+                facts.clone(),
+            )),
             notifications: Arc::new(NotificationService::new(stores.notifications.clone(), cursors.clone())),
             events: Arc::new(EventService::new(stores.events.clone())),
             development: Arc::new(DevelopmentService::new(stores.development.clone())),

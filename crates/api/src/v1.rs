@@ -2,6 +2,7 @@
 
 pub mod activities;
 pub mod batch;
+pub mod changes;
 pub mod events;
 pub mod feeds;
 pub mod follows;
@@ -45,6 +46,7 @@ pub fn routes() -> Vec<At> {
         At::new("/v1/keys/{id}").get(keys::get).delete(keys::revoke),
         At::new("/v1/feeds/{username}").get(feeds::own),
         At::new("/v1/feeds/{username}/friends").get(feeds::friends),
+        At::new("/v1/feeds/{username}/friends/changes").get(changes::friends),
         At::new("/v1/feeds/{username}/friends/explain").get(feeds::explain),
         At::new("/v1/feeds/{username}/mentions").get(feeds::mentions),
         At::new("/v1/feeds/{username}/notifications").get(notifications::list),

@@ -5,6 +5,7 @@
 
 mod activities;
 mod application_keys;
+mod changes;
 mod development;
 mod events;
 mod feeds;
@@ -19,6 +20,6 @@ mod users;
 mod tests;
 
 pub use self::{
-    activities::*, application_keys::*, development::*, events::*, feeds::*, follows::*, notifications::*,
-    paging::*, relations::*, transfer::*, users::*,
+    activities::*, application_keys::*, changes::*, development::*, events::*, feeds::*, follows::*,
+    notifications::*, paging::*, relations::*, transfer::*, users::*,
 };

@@ -42,6 +42,8 @@ impl EventLog for MemoryStore {
         let old = state.events.iter().take_while(|event| event.at < before).count();
         let gone = old.min(all_but_last).min(take);
         state.events.drain(..gone);
+        let first = first(&state);
+        state.traces = state.traces.split_off(&first);
         Ok(gone)
     }
 }

@@ -71,6 +71,13 @@ pub(super) enum Undo {
     Relation(RelationKind, UserKey, UserKey),
 }
 
+/// What an erasure took away and changed, and who could see it.
+pub(super) struct Traced {
+    pub(super) gone: Vec<ActivityId>,
+    pub(super) changed: Vec<ActivityId>,
+    pub(super) readers: BTreeSet<UserKey>,
+}
+
 pub(super) struct State {
     pub(super) counters: Counters,
     pub(super) users: BTreeMap<UserKey, UserRow>,
@@ -85,6 +92,8 @@ pub(super) struct State {
     pub(super) mutes: Relations,
     /// What users have seen and read of their notifications.
     pub(super) marks: HashMap<UserKey, HashMap<GroupId, Mark>>,
+    /// What erasures did, by the positions of their events.
+    pub(super) traces: BTreeMap<i64, Traced>,
     pub(super) events: VecDeque<Event>,
     pub(super) answers: Answers,
     pub(super) secrets: BTreeMap<String, Vec<u8>>,
@@ -110,6 +119,7 @@ impl State {
             blocks: Relations::default(),
             mutes: Relations::default(),
             marks: HashMap::new(),
+            traces: BTreeMap::new(),
             events: VecDeque::new(),
             answers: Answers::default(),
             secrets,

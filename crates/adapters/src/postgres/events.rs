@@ -67,7 +67,17 @@ impl EventLog for PgStore {
                 )",
             );
             let trim = trim.bind::<Timestamptz, _>(at(before)).bind::<BigInt, _>(limit(take));
-            Ok(trim.execute(conn)?)
+            let trimmed = trim.execute(conn)?;
+            if 0 < trimmed {
+                for table in ["erased_activities", "erased_readers"] {
+                    // What goes with its event.
+                    Sql::<()>::new(format!(
+                        "delete from {table} where position < (select min(position) from events)"
+                    ))
+                    .execute(conn)?;
+                }
+            }
+            Ok(trimmed)
         })
         .await
     }

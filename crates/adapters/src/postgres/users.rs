@@ -222,7 +222,8 @@ fn update(write: &mut Write<'_>, before: &User, after: &User) -> Outcome<()> {
 fn erase(write: &mut Write<'_>, user: UserKey) -> Outcome<Erasure> {
     write.is_large()?;
     let stamp = write.turn.stamp();
-    write.turn.record(EventKind::UserErased, None, Some(user), None);
+    let position = write.turn.record(EventKind::UserErased, None, Some(user), None);
+    trace(write.conn, user, position)?;
     let mut step = |text: &str| -> Outcome<u64> {
         let changed = Sql::<()>::new(text).bind::<BigInt, _>(user.0).execute(write.conn)?;
         u64::try_from(changed).map_err(|error| PgError::failed(error.to_string()))
@@ -261,6 +262,23 @@ fn erase(write: &mut Write<'_>, user: UserKey) -> Outcome<Erasure> {
         stored_answers,
         at: stamp,
     })
+}
+
+/// Keeps by ids what an erasure is going to take away and change, and who could see it.
+fn trace(conn: &mut PgConnection, user: UserKey, position: i64) -> Outcome<()> {
+    for text in [
+        "insert into erased_activities (position, activity, is_gone)
+        select $2, a.id, true from activities a where a.actor = $1",
+        "insert into erased_activities (position, activity, is_gone)
+        select $2, a.id, false from activities a where a.target = $1 and a.actor <> $1",
+        "insert into erased_readers (position, reader)
+        select $2, f.follower from follows f where f.followee = $1
+        union select $2, k.follower from follow_windows k where k.followee = $1",
+    ] {
+        let trace = Sql::<()>::new(text).bind::<BigInt, _>(user.0).bind::<BigInt, _>(position);
+        trace.execute(conn)?;
+    }
+    Ok(())
 }
 
 /// Names are compared bytewise, which for UTF-8 is the order of code points; so a prefix is a range of the index.

@@ -65,6 +65,11 @@ impl EventLog for SqliteStore {
                 .load(write.conn)?;
             let old = oldest.iter().take_while(|(position, at)| *position < last && *at < before.micros());
             let Some((up_to, _)) = old.last() else { return Ok(0) };
+            for table in ["erased_activities", "erased_readers"] {
+                // What goes with its event.
+                let text = format!("delete from {table} where position <= ?1");
+                sql::command(text).bind(*up_to).execute(write.conn)?;
+            }
             Ok(diesel::delete(events::table.filter(events::position.le(up_to))).execute(write.conn)?)
         })
         .await

@@ -49,6 +49,7 @@ pub const TABLE: &[Line] = &[
     line("DELETE", "/v1/activities/{id}", Right::CHANGE_ACTIVITY),
     line("GET", "/v1/feeds/{username}", Right::READ),
     line("GET", "/v1/feeds/{username}/friends", Right::READ_OWN),
+    line("GET", "/v1/feeds/{username}/friends/changes", Right::READ_OWN),
     line("GET", "/v1/feeds/{username}/friends/explain", Right::READ_OWN),
     line("GET", "/v1/feeds/{username}/mentions", Right::READ_OWN),
     line("GET", "/v1/feeds/{username}/notifications", Right::READ_OWN),

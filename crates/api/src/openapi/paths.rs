@@ -216,6 +216,19 @@ fn feeds() -> Vec<Operation> {
             .query(flag("include_self", "Shows the user's own activities too.")),
         Operation::new(
             Get,
+            "/v1/feeds/{username}/friends/changes",
+            "feeds",
+            "getChanges",
+            "Read what changed in a friends feed since a position",
+        )
+        .query(
+            named("since", "The position that the client has; without it only the position of now is told.")
+                .schema(Some(string().pattern(Some("^[0-9]+$")))),
+        )
+        .answers(200, "What changed, and the position to go on from.", "FeedChanges")
+        .header(200, "Feed-Position", INCLUDES),
+        Operation::new(
+            Get,
             "/v1/feeds/{username}/friends/explain",
             "feeds",
             "explain",

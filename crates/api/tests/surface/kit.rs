@@ -24,7 +24,7 @@ use feed_me_api::{
 };
 use feed_me_domain::{
     CursorCodec,
-    ports::{Clock, IdGenerator, SecretSource, Stores},
+    ports::{Clock, FeedFacts, IdGenerator, SecretSource, Stores},
 };
 use serde_json::Value;
 
@@ -47,8 +47,10 @@ pub(crate) fn services() -> Services {
     let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
     let store = Arc::new(MemoryStore::new(clock.clone(), ids));
     let secrets: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
+    let facts: Arc<dyn FeedFacts> = store.clone();
     Services::new(
         &Stores::of(store),
+        &facts,
         &clock,
         &secrets,
         &CursorCodec::new(b"test"),

@@ -1,0 +1,342 @@
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    activity::Activity,
+    changes::{Asked, Found, Pair},
+    error::{Error, Result},
+    feed::Position,
+    id::{ActivityId, UserKey},
+    ports::{ActivityFact, ActivityRepository, Change, EventLog, Fact, FeedFacts, UserRepository},
+    relation::RelationKind,
+    sequence::EventKind,
+    text::Username,
+    time::Timestamp,
+};
+
+/// Tells what changed in a friends feed since a position, so that a copy of it need not be read again.
+///
+/// The log says which rows an event is about, and the store what they are by now. So what is told may be newer than the
+/// position it leads to, and is then told once more; a client puts in what is added or edited, whether it has it or not, and
+/// forgets what is removed, whether it had it or not. Then its copy is the feed.
+pub struct ChangeService {
+    users: Arc<dyn UserRepository>,
+    activities: Arc<dyn ActivityRepository>,
+    log: Arc<dyn EventLog>,
+    facts: Arc<dyn FeedFacts>,
+}
+
+/// What changed in a feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedChanges {
+    /// What came in, the newest first.
+    pub added: Vec<Activity>,
+    /// What is otherwise than before, the newest first; also under other names.
+    pub edited: Vec<Activity>,
+    /// What is in the feed no more.
+    pub removed: Vec<ActivityId>,
+    /// The position to go on from.
+    pub position: i64,
+    /// The feed has to be read again, and the position is where to go on after that.
+    pub resync: bool,
+}
+
+/// How many events are taken at once.
+const STEP: usize = 500;
+/// How many events one answer goes through; what follows is for the next one.
+const EVENTS_MAX: i64 = 5_000;
+/// How many items one event may move; beyond that the feed is to be read again.
+const MOVED_MAX: usize = 1_000;
+
+impl ChangeService {
+    /// A service on a store.
+    pub fn new(
+        users: Arc<dyn UserRepository>,
+        activities: Arc<dyn ActivityRepository>,
+        log: Arc<dyn EventLog>,
+        facts: Arc<dyn FeedFacts>,
+    ) -> Self {
+        Self { users, activities, log, facts }
+    }
+
+    /// What changed in a user's friends feed after a position; without one, only the position of now. At most
+    /// [`EVENTS_MAX`] events are gone through: the answer then leads to a position that is not the last one.
+    pub async fn friends(&self, viewer: &Username, since: Option<i64>) -> Result<FeedChanges> {
+        let found = self.users.find(viewer).await?;
+        let viewer = found.ok_or_else(|| Error::UnknownUser(viewer.clone()))?.key;
+        let extent = self.log.extent().await?;
+        let resync = FeedChanges { position: extent.last, resync: true, ..FeedChanges::default() };
+        let Some(since) = since else { return Ok(FeedChanges { resync: false, ..resync }) };
+        if extent.last < since {
+            let detail = format!("is the position {since}, and the last change has {}", extent.last);
+            return Err(Error::fault("since", detail));
+        }
+        if since < extent.first - 1 {
+            return Ok(resync);
+        }
+        let mut met = Met::of(viewer);
+        let mut position = since;
+        while position < extent.last && position - since < EVENTS_MAX {
+            let take = STEP.min(usize::try_from(extent.last - position).unwrap_or(STEP));
+            let changes = self.facts.changes(position, take).await?;
+            if changes.first().is_none_or(|first| first.position != position + 1) {
+                // The log was cut meanwhile.
+                return Ok(resync);
+            }
+            for change in &changes {
+                met.note(change);
+                position = change.position;
+            }
+        }
+        Ok(match self.told(met).await? {
+            Some(told) => FeedChanges { position, ..told },
+            None => resync,
+        })
+    }
+
+    /// What has to be told of what was met; none where that is too much.
+    async fn told(&self, mut met: Met) -> Result<Option<FeedChanges>> {
+        if met.everything {
+            return Ok(None);
+        }
+        let Some(seen) = self.seen(&mut met).await? else { return Ok(None) };
+        let actors = met.touched.values().map(|touched| touched.actor);
+        let actors = actors.chain(seen.iter().map(|(fact, _)| fact.actor)).collect();
+        let standing = self.standing(met.viewer, actors).await?;
+        let mut told = Told::default();
+        for (id, touched) in &met.touched {
+            let is_shown = touched.published.is_none_or(|at| standing.shows(touched.actor, at));
+            let moved = met.moved.get(&touched.actor).copied().unwrap_or_default();
+            match touched.state {
+                State::Gone if is_shown || moved.may_hide || moved.may_show => told.remove(*id),
+                State::Added if is_shown => told.add(*id, true),
+                State::Edited if is_shown => told.add(*id, false),
+                State::Gone | State::Added | State::Edited => {}
+            }
+        }
+        for (fact, why) in seen {
+            let Position { published, id } = fact.position;
+            match (why, standing.shows(fact.actor, published)) {
+                (Why::Moved(Moved { may_show: true, .. }), true) => told.add(id, true),
+                (Why::Moved(Moved { may_hide: true, .. }), false) => told.remove(id),
+                (Why::Changed, true) => told.add(id, false),
+                (Why::Moved(_) | Why::Changed, _) => {}
+            }
+        }
+        told.removed.extend(met.gone);
+        self.with_bodies(told).await.map(Some)
+    }
+
+    /// The activities that are not named by events themselves, but moved or changed by them.
+    async fn seen(&self, met: &mut Met) -> Result<Option<Vec<(ActivityFact, Why)>>> {
+        let mut seen = Vec::new();
+        let renamed: BTreeSet<UserKey> = std::mem::take(&mut met.renamed);
+        let standing = self.standing(met.viewer, renamed.clone()).await?;
+        for user in renamed {
+            if standing.has_edge(user) {
+                let own = self.facts.posted_by(user, MOVED_MAX + 1).await?;
+                seen.extend(own.into_iter().map(|fact| (fact, Why::Changed)));
+            }
+            let others = self.facts.targeting(user, MOVED_MAX + 1).await?;
+            seen.extend(others.into_iter().map(|fact| (fact, Why::Changed)));
+            if MOVED_MAX < seen.len() {
+                return Ok(None);
+            }
+        }
+        for (position, user) in std::mem::take(&mut met.erased) {
+            let traces = self.facts.traces(position, met.viewer, MOVED_MAX + 1).await?;
+            if traces.was_reader {
+                // What was deleted before the erasure is told by its own event, which the edge decides about.
+                met.moved.entry(user).or_default().may_hide = true;
+            }
+            if met.moved.contains_key(&user) {
+                met.gone.extend(traces.gone);
+            }
+            let changed = Asked { activities: traces.changed, ..Asked::default() };
+            let changed = self.facts.look_up(&changed).await?.activities;
+            seen.extend(changed.into_values().map(|fact| (fact, Why::Changed)));
+            if MOVED_MAX < seen.len() || MOVED_MAX < met.gone.len() {
+                return Ok(None);
+            }
+        }
+        for (user, moved) in &met.moved {
+            let own = self.facts.posted_by(*user, MOVED_MAX + 1).await?;
+            seen.extend(own.into_iter().map(|fact| (fact, Why::Moved(*moved))));
+            if MOVED_MAX < seen.len() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(seen))
+    }
+
+    async fn standing(&self, viewer: UserKey, others: BTreeSet<UserKey>) -> Result<Standing> {
+        let there = |other: &UserKey| (viewer, *other);
+        let back = |other: &UserKey| (*other, viewer);
+        let asked = Asked {
+            edges: others.iter().map(there).collect(),
+            mutes: others.iter().map(there).collect(),
+            blocks: others.iter().flat_map(|other| [there(other), back(other)]).collect(),
+            ..Asked::default()
+        };
+        let found = if others.is_empty() { Found::default() } else { self.facts.look_up(&asked).await? };
+        Ok(Standing { viewer, found })
+    }
+
+    async fn with_bodies(&self, told: Told) -> Result<FeedChanges> {
+        let ids: Vec<ActivityId> = told.shown.keys().copied().collect();
+        let mut bodies = if ids.is_empty() { Vec::new() } else { self.activities.find_many(&ids).await? };
+        bodies.sort_by_key(|activity| Reverse(activity.position()));
+        // What is not there any more, a later event tells.
+        let (added, edited) =
+            bodies.into_iter().partition(|activity| told.shown.get(&activity.id) == Some(&true));
+        let removed = told.removed.into_iter().collect();
+        Ok(FeedChanges { added, edited, removed, ..FeedChanges::default() })
+    }
+}
+
+/// How a viewer stands to others by now.
+struct Standing {
+    viewer: UserKey,
+    found: Found,
+}
+
+impl Standing {
+    /// Whether an activity of another is in the friends feed: the rule of feeds, on what was looked up.
+    fn shows(&self, actor: UserKey, published: Timestamp) -> bool {
+        let (there, back): (Pair, Pair) = ((self.viewer, actor), (actor, self.viewer));
+        let Found { edges, mutes, blocks, .. } = &self.found;
+        self.viewer != actor
+            && edges.get(&there).is_some_and(|edge| edge.shows(published))
+            && !mutes.contains(&there)
+            && !blocks.contains(&there)
+            && !blocks.contains(&back)
+    }
+
+    fn has_edge(&self, actor: UserKey) -> bool {
+        self.found.edges.contains_key(&(self.viewer, actor))
+    }
+}
+
+/// Whether items of a user may have come into the feed, or gone out of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Moved {
+    may_show: bool,
+    may_hide: bool,
+}
+
+/// Why an activity is looked at that no event names.
+#[derive(Clone, Copy, Debug)]
+enum Why {
+    /// What stands between the viewer and its actor is otherwise than before.
+    Moved(Moved),
+    /// A name in it is.
+    Changed,
+}
+
+/// What became of an activity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Added,
+    Edited,
+    Gone,
+}
+
+struct Touched {
+    actor: UserKey,
+    /// None in logs that were written before that was noted.
+    published: Option<Timestamp>,
+    state: State,
+}
+
+/// What the events say that can matter to one viewer.
+struct Met {
+    viewer: UserKey,
+    touched: BTreeMap<ActivityId, Touched>,
+    moved: HashMap<UserKey, Moved>,
+    renamed: BTreeSet<UserKey>,
+    /// Erased users, and the positions of their events.
+    erased: Vec<(i64, UserKey)>,
+    /// Activities of erased users.
+    gone: BTreeSet<ActivityId>,
+    everything: bool,
+}
+
+impl Met {
+    fn of(viewer: UserKey) -> Self {
+        Self {
+            viewer,
+            touched: BTreeMap::new(),
+            moved: HashMap::new(),
+            renamed: BTreeSet::new(),
+            erased: Vec::new(),
+            gone: BTreeSet::new(),
+            everything: false,
+        }
+    }
+
+    fn note(&mut self, change: &Change) {
+        for fact in &change.facts {
+            match fact {
+                Fact::Activity(activity) => self.touch(change.kind, activity),
+                Fact::NoActivity { id, actor, published } => {
+                    let gone = Touched { actor: *actor, published: *published, state: State::Gone };
+                    self.touched.insert(*id, gone);
+                }
+                Fact::User(user) if change.kind == EventKind::UserUpdated => {
+                    self.renamed.insert(user.key);
+                }
+                Fact::User(_) => {}
+                Fact::NoUser(user) => self.erased.push((change.position, *user)),
+                Fact::Edge(edge) if edge.follower == self.viewer => self.move_all(edge.followee, change.kind),
+                Fact::Relation { kind, owner, other, .. } => match kind {
+                    _ if *owner == self.viewer => self.move_all(*other, change.kind),
+                    RelationKind::Block if *other == self.viewer => self.move_all(*owner, change.kind),
+                    RelationKind::Block | RelationKind::Mute => {}
+                },
+                Fact::Edge(_) => {}
+                Fact::Everything => self.everything = true,
+            }
+        }
+    }
+
+    fn touch(&mut self, kind: EventKind, fact: &ActivityFact) {
+        let id = fact.position.id;
+        let was_added = self.touched.get(&id).is_some_and(|touched| touched.state == State::Added);
+        let is_added = was_added || kind == EventKind::ActivityAdded;
+        let state = if is_added { State::Added } else { State::Edited };
+        let published = Some(fact.position.published);
+        self.touched.insert(id, Touched { actor: fact.actor, published, state });
+    }
+
+    fn move_all(&mut self, other: UserKey, kind: EventKind) {
+        let moved = self.moved.entry(other).or_default();
+        match kind {
+            EventKind::FollowAdded | EventKind::MuteRemoved => moved.may_show = true,
+            EventKind::FollowRemoved | EventKind::BlockAdded | EventKind::MuteAdded => moved.may_hide = true,
+            // An unblock brings nothing back.
+            EventKind::BlockRemoved => {}
+            _ => *moved = Moved { may_show: true, may_hide: true },
+        }
+    }
+}
+
+/// What is to be told, each activity once.
+#[derive(Default)]
+struct Told {
+    /// Whether it is new.
+    shown: BTreeMap<ActivityId, bool>,
+    removed: BTreeSet<ActivityId>,
+}
+
+impl Told {
+    fn add(&mut self, id: ActivityId, is_new: bool) {
+        *self.shown.entry(id).or_default() |= is_new;
+    }
+
+    fn remove(&mut self, id: ActivityId) {
+        self.removed.insert(id);
+    }
+}
