@@ -22,6 +22,7 @@ pub mod etag;
 pub mod finish;
 pub mod keyed;
 pub mod links;
+pub mod live;
 pub mod logging;
 pub mod members;
 pub mod names;

@@ -12,6 +12,6 @@ mod frame;
 mod hub;
 
 pub use self::{
-    frame::{Frame, of_changes},
+    frame::{Frame, GREETING, HEARTBEAT, of_changes},
     hub::{Live, Subscription},
 };

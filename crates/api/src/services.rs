@@ -11,7 +11,7 @@ use feed_me_domain::{
     },
 };
 
-use crate::bodies::Bodies;
+use crate::{bodies::Bodies, live::Live};
 
 /// Every service, wired to one set of stores. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +28,8 @@ pub struct Services {
     pub feeds: Arc<FeedService>,
     /// What changes in feeds.
     pub changes: Arc<ChangeService>,
+    /// Feeds that are followed as they change.
+    pub live: Arc<Live>,
     /// What concerns users.
     pub notifications: Arc<NotificationService>,
     /// The bodies of activities.
@@ -60,6 +62,12 @@ impl Services {
         cursors: &CursorCodec,
         bodies: Arc<Bodies>,
     ) -> Self {
+        let changes = Arc::new(ChangeService::new(
+            stores.users.clone(),
+            stores.activities.clone(),
+            stores.events.clone(),
+            facts.clone(),
+        ));
         Self {
             bodies,
             users: Arc::new(UserService::new(stores.users.clone(), cursors.clone())),
@@ -71,12 +79,8 @@ impl Services {
             follows: Arc::new(FollowService::new(stores.follows.clone(), clock.clone(), cursors.clone())),
             relations: Arc::new(RelationService::new(stores.relations.clone(), cursors.clone())),
             feeds: Arc::new(FeedService::new(stores.feeds.clone(), cursors.clone())),
-            changes: Arc::new(ChangeService::new(
-                stores.users.clone(),
-                stores.activities.clone(),
-                stores.events.clone(),
-                facts.clone(),
-            )),
+            live: Arc::new(Live::new(stores, facts.clone(), changes.clone())),
+            changes,
             notifications: Arc::new(NotificationService::new(stores.notifications.clone(), cursors.clone())),
             events: Arc::new(EventService::new(stores.events.clone())),
             development: Arc::new(DevelopmentService::new(stores.development.clone())),

@@ -7,6 +7,7 @@ pub mod events;
 pub mod feeds;
 pub mod follows;
 pub mod keys;
+pub mod live;
 pub mod notifications;
 pub mod relations;
 pub mod tokens;
@@ -48,6 +49,7 @@ pub fn routes() -> Vec<At> {
         At::new("/v1/feeds/{username}/friends").get(feeds::friends),
         At::new("/v1/feeds/{username}/friends/changes").get(changes::friends),
         At::new("/v1/feeds/{username}/friends/explain").get(feeds::explain),
+        At::new("/v1/feeds/{username}/friends/live").get(live::friends),
         At::new("/v1/feeds/{username}/mentions").get(feeds::mentions),
         At::new("/v1/feeds/{username}/notifications").get(notifications::list),
         At::new("/v1/feeds/{username}/notifications/marks").post(notifications::mark),

@@ -51,6 +51,7 @@ pub const TABLE: &[Line] = &[
     line("GET", "/v1/feeds/{username}/friends", Right::READ_OWN),
     line("GET", "/v1/feeds/{username}/friends/changes", Right::READ_OWN),
     line("GET", "/v1/feeds/{username}/friends/explain", Right::READ_OWN),
+    line("GET", "/v1/feeds/{username}/friends/live", Right::READ_OWN),
     line("GET", "/v1/feeds/{username}/mentions", Right::READ_OWN),
     line("GET", "/v1/feeds/{username}/notifications", Right::READ_OWN),
     line("POST", "/v1/feeds/{username}/notifications/marks", Right::WRITE_OWN),

@@ -8,11 +8,11 @@ use tokio::sync::mpsc::Sender;
 use super::Frame;
 
 /// What of an author's activities reaches a viewer; none for all of it.
-pub type Shown = Option<Box<[Window]>>;
+pub(super) type Shown = Option<Box<[Window]>>;
 
 /// Everybody who listens.
 #[derive(Default)]
-pub struct Audience {
+pub(super) struct Audience {
     viewers: HashMap<UserKey, Viewer>,
     /// By author: who of the viewers reads them.
     readers: HashMap<UserKey, HashMap<UserKey, Shown>>,
@@ -25,26 +25,26 @@ struct Viewer {
 }
 
 impl Audience {
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.viewers.is_empty()
     }
 
-    pub fn has(&self, viewer: UserKey) -> bool {
+    pub(super) fn has(&self, viewer: UserKey) -> bool {
         self.viewers.contains_key(&viewer)
     }
 
     /// Every viewer.
-    pub fn all(&self) -> BTreeSet<UserKey> {
+    pub(super) fn all(&self) -> BTreeSet<UserKey> {
         self.viewers.keys().copied().collect()
     }
 
     /// A stream of a viewer.
-    pub fn join(&mut self, viewer: UserKey, stream: u64, sender: Sender<Frame>) {
+    pub(super) fn join(&mut self, viewer: UserKey, stream: u64, sender: Sender<Frame>) {
         self.viewers.entry(viewer).or_default().streams.push((stream, sender));
     }
 
     /// A stream is over.
-    pub fn leave(&mut self, viewer: UserKey, stream: u64) {
+    pub(super) fn leave(&mut self, viewer: UserKey, stream: u64) {
         if let Some(found) = self.viewers.get_mut(&viewer) {
             found.streams.retain(|(other, _)| *other != stream);
             if found.streams.is_empty() {
@@ -54,13 +54,13 @@ impl Audience {
     }
 
     /// Ends every stream of a viewer.
-    pub fn cut_off(&mut self, viewer: UserKey) {
+    pub(super) fn cut_off(&mut self, viewer: UserKey) {
         self.set_authors(viewer, Vec::new());
         self.viewers.remove(&viewer);
     }
 
     /// Sets whom a viewer reads.
-    pub fn set_authors(&mut self, viewer: UserKey, authors: Vec<(UserKey, Shown)>) {
+    pub(super) fn set_authors(&mut self, viewer: UserKey, authors: Vec<(UserKey, Shown)>) {
         let Some(found) = self.viewers.get_mut(&viewer) else { return };
         let numbers = authors.iter().map(|(author, _)| *author).collect();
         for author in std::mem::replace(&mut found.authors, numbers) {
@@ -77,12 +77,12 @@ impl Audience {
     }
 
     /// Who reads an author at all.
-    pub fn readers_of(&self, author: UserKey) -> impl Iterator<Item = UserKey> {
+    pub(super) fn readers_of(&self, author: UserKey) -> impl Iterator<Item = UserKey> {
         self.readers.get(&author).into_iter().flatten().map(|(viewer, _)| *viewer)
     }
 
     /// Whom an activity of an author reaches, published then; where that is not known, whom any could reach.
-    pub fn reached(&self, author: UserKey, published: Option<Timestamp>) -> Vec<UserKey> {
+    pub(super) fn reached(&self, author: UserKey, published: Option<Timestamp>) -> Vec<UserKey> {
         let readers = self.readers.get(&author).into_iter().flatten();
         let is_shown = |shown: &Shown| match (shown, published) {
             (None, _) | (_, None) => true,
@@ -93,7 +93,7 @@ impl Audience {
 
     /// Gives a frame to every stream of a viewer. A stream that has no room for it is cut off: its client goes on from
     /// the last position it has read.
-    pub fn send(&mut self, viewer: UserKey, frame: &Frame) {
+    pub(super) fn send(&mut self, viewer: UserKey, frame: &Frame) {
         let Some(found) = self.viewers.get_mut(&viewer) else { return };
         found.streams.retain(|(_, sender)| sender.try_send(frame.clone()).is_ok());
         if found.streams.is_empty() {
@@ -145,7 +145,8 @@ mod tests {
         }
         assert_eq!(slow_end.try_recv().unwrap().position, 1);
         assert_eq!(slow_end.try_recv().unwrap_err(), mpsc::error::TryRecvError::Disconnected);
-        let positions: Vec<i64> = std::iter::from_fn(|| quick_end.try_recv().ok().map(|it| it.position)).collect();
+        let positions: Vec<i64> =
+            std::iter::from_fn(|| quick_end.try_recv().ok().map(|it| it.position)).collect();
         assert_eq!(positions, [1, 2, 3]);
     }
 }

@@ -21,7 +21,7 @@ pub const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 
 /// How an activity came to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub(super) enum Told {
     /// It is new in the feed.
     Added,
     /// It is otherwise than before.
@@ -41,7 +41,7 @@ fn one(position: i64, event: &str, data: &str) -> Frame {
 }
 
 /// An activity, as `/v1` shows it.
-pub fn shown(position: i64, told: Told, activity: &str) -> Frame {
+pub(super) fn shown(position: i64, told: Told, activity: &str) -> Frame {
     one(position, name(told), activity)
 }
 
@@ -53,7 +53,7 @@ fn name(told: Told) -> &'static str {
 }
 
 /// An activity that is in the feed no more.
-pub fn removed(position: i64, id: ActivityId) -> Frame {
+pub(super) fn removed(position: i64, id: ActivityId) -> Frame {
     one(position, "activity.removed", &of_id(id))
 }
 
@@ -62,35 +62,36 @@ fn of_id(id: ActivityId) -> String {
 }
 
 /// The feed has to be read again.
-pub fn resync(position: i64) -> Frame {
+pub(super) fn resync(position: i64) -> Frame {
     one(position, "resync", "{}")
 }
 
-/// Everything that changes tell, for who is at `before`; none where they tell nothing. The last event alone leads to their
-/// position: who is cut off in between is told all of them once more.
-pub fn of_changes(before: i64, changes: &FeedChanges) -> Result<Option<Frame>, Failure> {
+/// Everything that changes tell, in the order in which it came about; none where they tell nothing. Of what one change
+/// moves, the last event alone leads beyond it: who is cut off in between is told of that change once more.
+pub fn of_changes(changes: &FeedChanges) -> Result<Option<Frame>, Failure> {
     if changes.resync {
         return Ok(Some(resync(changes.position)));
     }
-    let mut events: Vec<(&str, String)> = Vec::new();
-    events.extend(changes.removed.iter().map(|id| ("activity.removed", of_id(*id))));
+    let at = |id| changes.positions.get(&id).copied().unwrap_or(changes.position);
+    let mut events: Vec<(i64, &str, String)> = Vec::new();
+    events.extend(changes.removed.iter().map(|id| (at(*id), "activity.removed", of_id(*id))));
     for (told, activities) in [(Told::Added, &changes.added), (Told::Edited, &changes.edited)] {
-        // The oldest first, as they would have come.
+        // Of one change the oldest first, as they would have come.
         for activity in activities.iter().rev() {
-            events.push((name(told), json(activity)?));
+            events.push((at(activity.id), name(told), json(activity)?));
         }
     }
-    let count = events.len();
+    events.sort_by_key(|(position, ..)| *position);
     let mut out = String::new();
-    for (index, (event, data)) in events.into_iter().enumerate() {
-        let position = if index + 1 == count { changes.position } else { before };
-        push(&mut out, position, event, &data);
+    for (index, (position, name, data)) in events.iter().enumerate() {
+        let is_last = events.get(index + 1).is_none_or(|(next, ..)| next != position);
+        push(&mut out, if is_last { *position } else { position - 1 }, name, data);
     }
-    Ok((0 < count).then(|| Frame { position: changes.position, bytes: out.into() }))
+    Ok((!events.is_empty()).then(|| Frame { position: changes.position, bytes: out.into() }))
 }
 
 /// An activity as data of an event.
-pub fn json(activity: &Activity) -> Result<String, Failure> {
+pub(super) fn json(activity: &Activity) -> Result<String, Failure> {
     written(&ActivityView::from(activity))
 }
 
@@ -101,20 +102,23 @@ mod tests {
     #[test]
     fn a_frame_is_written_as_the_standard_has_it() {
         let id = ActivityId::from_uuid(uuid::Uuid::from_u128(7));
-        let expected = "id: 5\nevent: activity.removed\ndata: {\"id\":\"00000000-0000-0000-0000-000000000007\"}\n\n";
+        let expected =
+            "id: 5\nevent: activity.removed\ndata: {\"id\":\"00000000-0000-0000-0000-000000000007\"}\n\n";
         assert_eq!(removed(5, id).bytes, expected);
         assert_eq!(resync(6).bytes, "id: 6\nevent: resync\ndata: {}\n\n");
     }
 
     #[test]
-    fn of_several_events_the_last_one_leads_on() {
-        let ids = [1, 2].map(|id| ActivityId::from_uuid(uuid::Uuid::from_u128(id)));
-        let changes = FeedChanges { removed: ids.to_vec(), position: 9, ..FeedChanges::default() };
-        let frame = of_changes(5, &changes).unwrap().unwrap();
+    fn each_event_leads_to_its_change_and_of_one_change_the_last_alone() {
+        let ids = [1, 2, 3].map(|id| ActivityId::from_uuid(uuid::Uuid::from_u128(id)));
+        let positions = ids.into_iter().zip([8, 6, 8]).collect();
+        let removed = ids.to_vec();
+        let changes = FeedChanges { removed, positions, position: 9, ..FeedChanges::default() };
+        let frame = of_changes(&changes).unwrap().unwrap();
         let text = String::from_utf8(frame.bytes.to_vec()).unwrap();
         let told: Vec<&str> = text.lines().filter(|line| line.starts_with("id:")).collect();
-        assert_eq!((told, frame.position), (vec!["id: 5", "id: 9"], 9));
+        assert_eq!((told, frame.position), (vec!["id: 6", "id: 7", "id: 8"], 9));
         let nothing = FeedChanges { position: 9, ..FeedChanges::default() };
-        assert!(of_changes(5, &nothing).unwrap().is_none());
+        assert!(of_changes(&nothing).unwrap().is_none());
     }
 }

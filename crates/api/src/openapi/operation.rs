@@ -224,7 +224,8 @@ impl Operation {
     /// What a success answers.
     pub(crate) fn answers(mut self, status: u16, description: &'static str, schema: &'static str) -> Self {
         self.successes.push((status, description, Some(schema)));
-        if status == 200 && self.method == HttpMethod::Get && self.surface == Surface::V1 {
+        let is_json = self.media_type == "application/json";
+        if status == 200 && self.method == HttpMethod::Get && self.surface == Surface::V1 && is_json {
             self = self.header(200, "ETag", "Names this state of the answer.");
         }
         self

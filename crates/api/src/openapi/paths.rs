@@ -229,6 +229,20 @@ fn feeds() -> Vec<Operation> {
         .header(200, "Feed-Position", INCLUDES),
         Operation::new(
             Get,
+            "/v1/feeds/{username}/friends/live",
+            "feeds",
+            "followFeed",
+            "Follow a friends feed as it changes: Server-Sent Events activity.added, activity.edited, activity.removed, resync",
+        )
+        .query(
+            named("since", "The position to go on from, as `id`s tell it; the stream begins now without it. `Last-Event-ID` goes first.")
+                .schema(Some(string().pattern(Some("^[0-9]+$")))),
+        )
+        .of_media_type("text/event-stream")
+        .answers(200, "The stream. The data of `activity.added` and `activity.edited` is an Activity.", "Activity")
+        .header(200, "Feed-Position", INCLUDES),
+        Operation::new(
+            Get,
             "/v1/feeds/{username}/friends/explain",
             "feeds",
             "explain",

@@ -40,6 +40,8 @@ pub struct FeedChanges {
     pub removed: Vec<ActivityId>,
     /// The position to go on from.
     pub position: i64,
+    /// By which change each of them came about.
+    pub positions: HashMap<ActivityId, i64>,
     /// The feed has to be read again, and the position is where to go on after that.
     pub resync: bool,
 }
@@ -91,14 +93,25 @@ impl ChangeService {
                 position = change.position;
             }
         }
-        Ok(match self.told(met).await? {
+        Ok(match self.of_met(met).await? {
             Some(told) => FeedChanges { position, ..told },
             None => resync,
         })
     }
 
+    /// What some changes mean for the friends feed of one user, who was told everything before them.
+    pub async fn told(&self, viewer: UserKey, changes: &[Change]) -> Result<FeedChanges> {
+        let mut met = Met::of(viewer);
+        changes.iter().for_each(|change| met.note(change));
+        let position = changes.last().map_or(0, |change| change.position);
+        Ok(match self.of_met(met).await? {
+            Some(told) => FeedChanges { position, ..told },
+            None => FeedChanges { position, resync: true, ..FeedChanges::default() },
+        })
+    }
+
     /// What has to be told of what was met; none where that is too much.
-    async fn told(&self, mut met: Met) -> Result<Option<FeedChanges>> {
+    async fn of_met(&self, mut met: Met) -> Result<Option<FeedChanges>> {
         if met.everything {
             return Ok(None);
         }
@@ -109,39 +122,41 @@ impl ChangeService {
         let mut told = Told::default();
         for (id, touched) in &met.touched {
             let is_shown = touched.published.is_none_or(|at| standing.shows(touched.actor, at));
-            let moved = met.moved.get(&touched.actor).copied().unwrap_or_default();
+            let is_moved = met.moved.contains_key(&touched.actor);
             match touched.state {
-                State::Gone if is_shown || moved.may_hide || moved.may_show => told.remove(*id),
-                State::Added if is_shown => told.add(*id, true),
-                State::Edited if is_shown => told.add(*id, false),
+                State::Gone if is_shown || is_moved => told.remove(*id, touched.position),
+                State::Added if is_shown => told.add(*id, touched.position, true),
+                State::Edited if is_shown => told.add(*id, touched.position, false),
                 State::Gone | State::Added | State::Edited => {}
             }
         }
         for (fact, why) in seen {
             let Position { published, id } = fact.position;
             match (why, standing.shows(fact.actor, published)) {
-                (Why::Moved(Moved { may_show: true, .. }), true) => told.add(id, true),
-                (Why::Moved(Moved { may_hide: true, .. }), false) => told.remove(id),
-                (Why::Changed, true) => told.add(id, false),
-                (Why::Moved(_) | Why::Changed, _) => {}
+                (Why::Moved(Moved { may_show: true, position, .. }), true) => told.add(id, position, true),
+                (Why::Moved(Moved { may_hide: true, position, .. }), false) => told.remove(id, position),
+                (Why::Changed(position), true) => told.add(id, position, false),
+                (Why::Moved(_) | Why::Changed(_), _) => {}
             }
         }
-        told.removed.extend(met.gone);
+        for (id, position) in met.gone {
+            told.remove(id, position);
+        }
         self.with_bodies(told).await.map(Some)
     }
 
     /// The activities that are not named by events themselves, but moved or changed by them.
     async fn seen(&self, met: &mut Met) -> Result<Option<Vec<(ActivityFact, Why)>>> {
         let mut seen = Vec::new();
-        let renamed: BTreeSet<UserKey> = std::mem::take(&mut met.renamed);
-        let standing = self.standing(met.viewer, renamed.clone()).await?;
-        for user in renamed {
+        let renamed: BTreeMap<UserKey, i64> = std::mem::take(&mut met.renamed);
+        let standing = self.standing(met.viewer, renamed.keys().copied().collect()).await?;
+        for (user, position) in renamed {
             if standing.has_edge(user) {
                 let own = self.facts.posted_by(user, MOVED_MAX + 1).await?;
-                seen.extend(own.into_iter().map(|fact| (fact, Why::Changed)));
+                seen.extend(own.into_iter().map(|fact| (fact, Why::Changed(position))));
             }
             let others = self.facts.targeting(user, MOVED_MAX + 1).await?;
-            seen.extend(others.into_iter().map(|fact| (fact, Why::Changed)));
+            seen.extend(others.into_iter().map(|fact| (fact, Why::Changed(position))));
             if MOVED_MAX < seen.len() {
                 return Ok(None);
             }
@@ -150,14 +165,15 @@ impl ChangeService {
             let traces = self.facts.traces(position, met.viewer, MOVED_MAX + 1).await?;
             if traces.was_reader {
                 // What was deleted before the erasure is told by its own event, which the edge decides about.
-                met.moved.entry(user).or_default().may_hide = true;
+                let moved = met.moved.entry(user).or_default();
+                (moved.may_hide, moved.position) = (true, moved.position.max(position));
             }
             if met.moved.contains_key(&user) {
-                met.gone.extend(traces.gone);
+                met.gone.extend(traces.gone.into_iter().map(|id| (id, position)));
             }
             let changed = Asked { activities: traces.changed, ..Asked::default() };
             let changed = self.facts.look_up(&changed).await?.activities;
-            seen.extend(changed.into_values().map(|fact| (fact, Why::Changed)));
+            seen.extend(changed.into_values().map(|fact| (fact, Why::Changed(position))));
             if MOVED_MAX < seen.len() || MOVED_MAX < met.gone.len() {
                 return Ok(None);
             }
@@ -193,7 +209,7 @@ impl ChangeService {
         let (added, edited) =
             bodies.into_iter().partition(|activity| told.shown.get(&activity.id) == Some(&true));
         let removed = told.removed.into_iter().collect();
-        Ok(FeedChanges { added, edited, removed, ..FeedChanges::default() })
+        Ok(FeedChanges { added, edited, removed, positions: told.positions, ..FeedChanges::default() })
     }
 }
 
@@ -225,6 +241,8 @@ impl Standing {
 struct Moved {
     may_show: bool,
     may_hide: bool,
+    /// That of the last change that did.
+    position: i64,
 }
 
 /// Why an activity is looked at that no event names.
@@ -232,8 +250,8 @@ struct Moved {
 enum Why {
     /// What stands between the viewer and its actor is otherwise than before.
     Moved(Moved),
-    /// A name in it is.
-    Changed,
+    /// A name in it is, by the change of this position.
+    Changed(i64),
 }
 
 /// What became of an activity.
@@ -249,6 +267,8 @@ struct Touched {
     /// None in logs that were written before that was noted.
     published: Option<Timestamp>,
     state: State,
+    /// That of the last change that names it.
+    position: i64,
 }
 
 /// What the events say that can matter to one viewer.
@@ -256,11 +276,12 @@ struct Met {
     viewer: UserKey,
     touched: BTreeMap<ActivityId, Touched>,
     moved: HashMap<UserKey, Moved>,
-    renamed: BTreeSet<UserKey>,
+    /// With the positions of the changes.
+    renamed: BTreeMap<UserKey, i64>,
     /// Erased users, and the positions of their events.
     erased: Vec<(i64, UserKey)>,
     /// Activities of erased users.
-    gone: BTreeSet<ActivityId>,
+    gone: BTreeMap<ActivityId, i64>,
     everything: bool,
 }
 
@@ -270,30 +291,31 @@ impl Met {
             viewer,
             touched: BTreeMap::new(),
             moved: HashMap::new(),
-            renamed: BTreeSet::new(),
+            renamed: BTreeMap::new(),
             erased: Vec::new(),
-            gone: BTreeSet::new(),
+            gone: BTreeMap::new(),
             everything: false,
         }
     }
 
     fn note(&mut self, change: &Change) {
+        let position = change.position;
         for fact in &change.facts {
             match fact {
-                Fact::Activity(activity) => self.touch(change.kind, activity),
+                Fact::Activity(activity) => self.touch(change, activity),
                 Fact::NoActivity { id, actor, published } => {
-                    let gone = Touched { actor: *actor, published: *published, state: State::Gone };
-                    self.touched.insert(*id, gone);
+                    let (actor, published) = (*actor, *published);
+                    self.touched.insert(*id, Touched { actor, published, state: State::Gone, position });
                 }
                 Fact::User(user) if change.kind == EventKind::UserUpdated => {
-                    self.renamed.insert(user.key);
+                    self.renamed.insert(user.key, position);
                 }
                 Fact::User(_) => {}
-                Fact::NoUser(user) => self.erased.push((change.position, *user)),
-                Fact::Edge(edge) if edge.follower == self.viewer => self.move_all(edge.followee, change.kind),
+                Fact::NoUser(user) => self.erased.push((position, *user)),
+                Fact::Edge(edge) if edge.follower == self.viewer => self.move_all(edge.followee, change),
                 Fact::Relation { kind, owner, other, .. } => match kind {
-                    _ if *owner == self.viewer => self.move_all(*other, change.kind),
-                    RelationKind::Block if *other == self.viewer => self.move_all(*owner, change.kind),
+                    _ if *owner == self.viewer => self.move_all(*other, change),
+                    RelationKind::Block if *other == self.viewer => self.move_all(*owner, change),
                     RelationKind::Block | RelationKind::Mute => {}
                 },
                 Fact::Edge(_) => {}
@@ -302,23 +324,24 @@ impl Met {
         }
     }
 
-    fn touch(&mut self, kind: EventKind, fact: &ActivityFact) {
-        let id = fact.position.id;
+    fn touch(&mut self, change: &Change, fact: &ActivityFact) {
+        let Position { published, id } = fact.position;
         let was_added = self.touched.get(&id).is_some_and(|touched| touched.state == State::Added);
-        let is_added = was_added || kind == EventKind::ActivityAdded;
+        let is_added = was_added || change.kind == EventKind::ActivityAdded;
         let state = if is_added { State::Added } else { State::Edited };
-        let published = Some(fact.position.published);
-        self.touched.insert(id, Touched { actor: fact.actor, published, state });
+        let (published, position) = (Some(published), change.position);
+        self.touched.insert(id, Touched { actor: fact.actor, published, state, position });
     }
 
-    fn move_all(&mut self, other: UserKey, kind: EventKind) {
+    fn move_all(&mut self, other: UserKey, change: &Change) {
         let moved = self.moved.entry(other).or_default();
-        match kind {
+        moved.position = change.position;
+        match change.kind {
             EventKind::FollowAdded | EventKind::MuteRemoved => moved.may_show = true,
             EventKind::FollowRemoved | EventKind::BlockAdded | EventKind::MuteAdded => moved.may_hide = true,
             // An unblock brings nothing back.
             EventKind::BlockRemoved => {}
-            _ => *moved = Moved { may_show: true, may_hide: true },
+            _ => (moved.may_show, moved.may_hide) = (true, true),
         }
     }
 }
@@ -329,14 +352,23 @@ struct Told {
     /// Whether it is new.
     shown: BTreeMap<ActivityId, bool>,
     removed: BTreeSet<ActivityId>,
+    /// By which change; by the last one, where there are several.
+    positions: HashMap<ActivityId, i64>,
 }
 
 impl Told {
-    fn add(&mut self, id: ActivityId, is_new: bool) {
+    fn add(&mut self, id: ActivityId, position: i64, is_new: bool) {
         *self.shown.entry(id).or_default() |= is_new;
+        self.came_by(id, position);
     }
 
-    fn remove(&mut self, id: ActivityId) {
+    fn remove(&mut self, id: ActivityId, position: i64) {
         self.removed.insert(id);
+        self.came_by(id, position);
+    }
+
+    fn came_by(&mut self, id: ActivityId, position: i64) {
+        let last = self.positions.entry(id).or_insert(position);
+        *last = position.max(*last);
     }
 }
