@@ -110,7 +110,7 @@ async fn windows_mutes_and_blocks_move_what_they_show_and_hide(world: &World) {
     let start = now(world, &ivan).await;
     ivan.follows_from(&eric, "2020-06-01T00:00:00Z").await.is(200);
     let changes = since(world, &ivan, &start).await;
-    assert_eq!(told(&changes).2, [old.clone()]);
+    assert_eq!(told(&changes).2, std::slice::from_ref(&old));
     let bounded = changes.str_at("/position");
     ivan.follows_from(&eric, "beginning").await.is(200);
     let changes = since(world, &ivan, &bounded).await;

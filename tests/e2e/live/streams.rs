@@ -72,7 +72,7 @@ impl Stream {
                 return Some(std::mem::replace(&mut self.buffer, rest));
             }
             let chunk = tokio::time::timeout(Duration::from_secs(30), self.response.chunk()).await;
-            let chunk = chunk.expect("nothing comes any more");
+            let chunk = chunk.unwrap_or_else(|_| panic!("nothing comes any more"));
             let Ok(Some(chunk)) = chunk else { return None };
             self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
         }
@@ -93,7 +93,7 @@ impl Stream {
     }
 
     async fn next(&mut self) -> Told {
-        self.try_next().await.expect("the stream is over")
+        self.try_next().await.unwrap_or_else(|| panic!("the stream is over"))
     }
 
     /// So many events in words, whatever the order within.

@@ -113,6 +113,7 @@ fn stored_mark(seen: i64, read: i64) -> Outcome<Mark> {
     Ok(Mark { seen: instant(seen)?, read: instant(read)? })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err calls")]
 fn unreadable(why: Unreadable) -> PgError {
     PgError::failed(format!("the database holds a notification that cannot be read: {why}"))
 }

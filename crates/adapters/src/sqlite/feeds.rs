@@ -36,10 +36,10 @@ impl FeedRepository for SqliteStore {
 }
 
 fn page(conn: &mut SqliteConnection, query: &FeedQuery) -> Result<Option<FeedSlice>, Trouble> {
+    type Columns = (i64, Vec<u8>, i64, Option<i64>);
     let found = users::table.filter(users::username.eq(query.owner.as_str()));
     let position = sequence::table.select(sequence::position).single_value();
     let columns = (users::key, users::id, users::following, position);
-    type Columns = (i64, Vec<u8>, i64, Option<i64>);
     let Some((key, id, following, position)) = found.select(columns).first::<Columns>(conn).optional()?
     else {
         return Ok(None);

@@ -79,12 +79,9 @@ fn read_groups(members: &mut Members<'_>, raw: &str) -> ReadRequest {
         }
         return ReadRequest::All;
     }
-    let (items, count) = match members::array(raw, MARKED_MAX) {
-        Ok(read) => read,
-        Err(_) => {
-            members.fault("read", "must be \"all\" or a list of ids");
-            return ReadRequest::None;
-        }
+    let Ok((items, count)) = members::array(raw, MARKED_MAX) else {
+        members.fault("read", "must be \"all\" or a list of ids");
+        return ReadRequest::None;
     };
     if MARKED_MAX < count {
         members.fault("read", format!("has {count} ids; a request marks up to {MARKED_MAX}"));

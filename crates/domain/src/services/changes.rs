@@ -102,7 +102,9 @@ impl ChangeService {
     /// What some changes mean for the friends feed of one user, who was told everything before them.
     pub async fn told(&self, viewer: UserKey, changes: &[Change]) -> Result<FeedChanges> {
         let mut met = Met::of(viewer);
-        changes.iter().for_each(|change| met.note(change));
+        for change in changes {
+            met.note(change);
+        }
         let position = changes.last().map_or(0, |change| change.position);
         Ok(match self.of_met(met).await? {
             Some(told) => FeedChanges { position, ..told },
@@ -310,7 +312,6 @@ impl Met {
                 Fact::User(user) if change.kind == EventKind::UserUpdated => {
                     self.renamed.insert(user.key, position);
                 }
-                Fact::User(_) => {}
                 Fact::NoUser(user) => self.erased.push((position, *user)),
                 Fact::Edge(edge) if edge.follower == self.viewer => self.move_all(edge.followee, change),
                 Fact::Relation { kind, owner, other, .. } => match kind {
@@ -318,7 +319,7 @@ impl Met {
                     RelationKind::Block if *other == self.viewer => self.move_all(*owner, change),
                     RelationKind::Block | RelationKind::Mute => {}
                 },
-                Fact::Edge(_) => {}
+                Fact::User(_) | Fact::Edge(_) => {}
                 Fact::Everything => self.everything = true,
             }
         }

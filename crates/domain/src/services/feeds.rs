@@ -127,7 +127,7 @@ impl FeedService {
         let FeedRequest { kind, owner, filter, shape } = wanted.clone();
         let query = FeedQuery { kind, owner, filter, span, skip, shape };
         let slice = self.feeds.page(&query).await?;
-        let FeedSlice { mut items, position, .. } = slice.ok_or_else(|| Error::UnknownUser(query.owner))?;
+        let FeedSlice { mut items, position, .. } = slice.ok_or(Error::UnknownUser(query.owner))?;
         let has_next = size < items.len();
         items.truncate(size);
         Ok(NumberedPage { items, has_next, position })
