@@ -40,8 +40,8 @@ use std::{
 
 use async_trait::async_trait;
 use feed_me_domain::{
-    ActivityId, FeedQuery, FeedSlice, Shape, StoreError, Username,
-    ports::{EventLog, Explained, FeedFacts, FeedRepository, Forgets, Stores},
+    ActivityId, FeedQuery, FeedSlice, Shape, StoreError, Timestamp, Username,
+    ports::{EventLog, Explained, FeedFacts, FeedRepository, Forgets, LogExtent, LoggedEvent, Stores},
 };
 use parking_lot::RwLock;
 
@@ -201,6 +201,33 @@ impl FeedIndex {
             return Read::AskSql;
         }
         self.state.read().as_ref().map_or(Read::AskSql, |state| page::read(state, query))
+    }
+}
+
+/// The log itself, and how far the copy has followed it.
+#[async_trait]
+impl EventLog for FeedIndex {
+    async fn after(&self, position: i64, take: usize) -> Result<Vec<LoggedEvent>, StoreError> {
+        self.events.after(position, take).await
+    }
+
+    async fn extent(&self) -> Result<LogExtent, StoreError> {
+        self.events.extent().await
+    }
+
+    async fn reached(&self) -> Result<i64, StoreError> {
+        if self.is_serving() && self.is_following.load(Ordering::Acquire) {
+            return Ok(self.reached.load(Ordering::Acquire));
+        }
+        self.events.reached().await
+    }
+
+    fn last_committed(&self) -> Option<i64> {
+        self.events.last_committed()
+    }
+
+    async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
+        self.events.trim(before, take).await
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod index;
 pub mod memory;
+mod notices;
 pub mod postgres;
 pub mod sqlite;
 pub mod system;

@@ -13,6 +13,7 @@ mod facts;
 mod feeds;
 mod follows;
 mod links;
+mod notifications;
 mod relations;
 mod state;
 mod transfer;

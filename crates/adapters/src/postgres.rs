@@ -19,6 +19,7 @@ mod idempotency;
 mod importing;
 mod lane;
 pub mod migrations;
+mod notifications;
 mod pool;
 mod relations;
 mod rows;

@@ -16,6 +16,7 @@ mod idempotency;
 mod lock;
 mod migrations;
 mod names;
+mod notifications;
 mod pool;
 mod relations;
 mod rows;

@@ -6,30 +6,37 @@ use crate::problem::{self, Failure};
 
 /// Refuses a request that accepts no JSON.
 pub fn check(headers: &HeaderMap) -> Result<(), Failure> {
+    check_type(headers, &JSON)
+}
+
+/// Refuses a request that accepts no stream of events.
+pub fn check_events(headers: &HeaderMap) -> Result<(), Failure> {
+    check_type(headers, &EVENTS)
+}
+
+/// A media type, and the ranges that it is in: the most specific one first.
+type MediaType = [&'static str; 3];
+const JSON: MediaType = ["application/json", "application/*", "*/*"];
+const EVENTS: MediaType = ["text/event-stream", "text/*", "*/*"];
+
+fn check_type(headers: &HeaderMap, served: &MediaType) -> Result<(), Failure> {
     let lines: Vec<&str> = headers.get_all(ACCEPT).map(|line| line.to_str().unwrap_or("?")).collect();
     let accept = lines.join(",");
-    if accept.trim().is_empty() || accepts_json(&accept) {
+    if accept.trim().is_empty() || accepts(&accept, served) {
         return Ok(());
     }
     Err(Failure::new(
         problem::NOT_ACCEPTABLE,
-        format!(
-            "the answer is application/json, which the Accept '{}' leaves out",
-            crate::query::cut(&accept)
-        ),
+        format!("the answer is {}, which the Accept '{}' leaves out", served[0], crate::query::cut(&accept)),
     ))
 }
 
 /// The most specific range decides; a weight of 0 refuses.
-fn accepts_json(accept: &str) -> bool {
+fn accepts(accept: &str, served: &MediaType) -> bool {
     let ranges = accept.split(',').filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
-        let specificity = match parts.next()?.to_ascii_lowercase().as_str() {
-            "application/json" => 3,
-            "application/*" => 2,
-            "*/*" => 1,
-            _ => return None,
-        };
+        let range = parts.next()?.to_ascii_lowercase();
+        let specificity = 3 - served.iter().position(|known| *known == range)?;
         Some((specificity, parts.find_map(weight).unwrap_or(1.0)))
     });
     let best = ranges.max_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
@@ -56,14 +63,24 @@ mod tests {
             "application/json;q=0.001",
             "application/*;q=0, application/json",
         ] {
-            assert!(accepts_json(accept), "{accept}");
+            assert!(accepts(accept, &JSON), "{accept}");
+        }
+    }
+
+    #[test]
+    fn events_are_accepted_by_name_and_by_range() {
+        for accept in ["text/event-stream", "*/*", "text/*;q=0.5", "application/json, text/event-stream"] {
+            assert!(accepts(accept, &EVENTS), "{accept}");
+        }
+        for accept in ["application/json", "text/html", "text/event-stream;q=0, */*"] {
+            assert!(!accepts(accept, &EVENTS), "{accept}");
         }
     }
 
     #[test]
     fn other_forms_are_not() {
         for accept in ["text/html", "application/json;q=0, */*", "*/*;q=0", "application/xml, text/*", "?"] {
-            assert!(!accepts_json(accept), "{accept}");
+            assert!(!accepts(accept, &JSON), "{accept}");
         }
     }
 }

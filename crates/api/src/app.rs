@@ -109,7 +109,14 @@ impl App {
             index.tell(bodies.clone());
         }
         let secret_source: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
-        let mut services = Services::new(&stores, &database.clock, &secret_source, &cursors, bodies.clone());
+        let mut services = Services::new(
+            &stores,
+            &database.facts(),
+            &database.clock,
+            &secret_source,
+            &cursors,
+            bodies.clone(),
+        );
         let queues = database.queues();
         services.metrics.watch(Sources {
             store: database.load(),

@@ -16,6 +16,7 @@ use feed_me_domain::Right;
 use crate::{
     auth::{guard, rights},
     limits::Client,
+    position,
     problem::{self, Failure},
     routes::At,
     shared::Shared,
@@ -97,10 +98,14 @@ async fn within<B: MessageBody + 'static>(
     let mut response = if let Some((class, refusal)) = refused {
         shared.services.metrics.admission.limited(class);
         request.error_response(refusal)
+    } else if let Err(failure) = guard::await_position(right, shared, &request).await {
+        request.error_response(failure)
     } else {
         request.extensions_mut().insert(acting);
         let _forgets = guard::forgets(shared, request.method(), path);
-        next.call(request).await?.map_into_boxed_body()
+        let mut response = next.call(request).await?.map_into_boxed_body();
+        position::tell(&shared.services, &mut response).await;
+        response
     };
     if let Some(counted) = counted {
         counted.tell(response.headers_mut());

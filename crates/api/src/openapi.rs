@@ -17,10 +17,12 @@ use crate::{
     problem::{ClassicErrorView, FaultView, ProblemView},
     v1::{
         batch::{BatchItemView, BatchView},
+        changes::ChangesView,
         events::{EventPageView, EventView},
         feeds::{BecauseView, ExplanationView, ReasonView},
         follows::{FollowBatchView, FollowResultView},
         keys::{KeyView, MadeKeyView},
+        notifications::{GroupView, NotificationPageView},
         tokens::MintedTokenView,
     },
     views::{
@@ -86,6 +88,9 @@ fn components() -> ComponentsBuilder {
         KeyView<'static>,
         MadeKeyView<'static>,
         MintedTokenView<'static>,
+        NotificationPageView<'static>,
+        GroupView<'static>,
+        ChangesView<'static>,
         EventPageView,
         EventView,
         ClassicActivityView<'static>,

@@ -44,6 +44,7 @@ kinds! {
     MALFORMED_QUERY: 400 "malformed-query" "The query cannot be read";
     INVALID_USERNAME: 400 "invalid-username" "The path names no valid username";
     INVALID_CURSOR: 400 "invalid-cursor" "The cursor cannot be used here";
+    INVALID_POSITION: 400 "invalid-position" "The position cannot be used";
     INVALID_KEY: 400 "invalid-idempotency-key" "The Idempotency-Key is not valid";
     BAD_REQUEST: 400 "bad-request" "The request cannot be read";
     UNAUTHORIZED: 401 "unauthorized" "A valid credential is needed";
@@ -77,6 +78,7 @@ kinds! {
     OVERLOADED: 503 "overloaded" "There is too much to do at the moment";
     TOO_LONG: 503 "took-too-long" "The request took longer than it may";
     UNAVAILABLE: 503 "unavailable" "The service is unavailable for the moment";
+    POSITION_NOT_REACHED: 503 "position-not-reached" "The server has not seen the position yet";
     NOT_READY: 503 "not-ready" "The server cannot serve";
 }
 

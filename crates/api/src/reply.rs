@@ -10,7 +10,7 @@ use actix_web::{
 use feed_me_domain::{Cursor, StoredAnswer, services::Page};
 use serde::Serialize;
 
-use crate::{bodies::Told, etag, links::path_of, problem::Failure, query::Query, shared::Shared};
+use crate::{bodies::Told, etag, links::path_of, position, problem::Failure, query::Query, shared::Shared};
 
 /// What a handler returns.
 pub type Answer = Result<Reply, Failure>;
@@ -75,6 +75,9 @@ impl Reply {
     pub fn stored(answer: &StoredAnswer) -> Self {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
         let headers = answer.location.iter().map(|location| (header::LOCATION, location.clone())).collect();
+        if status == StatusCode::NO_CONTENT {
+            return Self { headers, ..Self::no_content() };
+        }
         Self { headers, ..Self::text(status, answer.body.clone()) }
     }
 
@@ -91,6 +94,12 @@ impl Reply {
     pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The answer includes all changes up to a position.
+    #[must_use]
+    pub fn at_position(self, position: i64) -> Self {
+        self.header(position::HEADER, position.to_string())
     }
 
     /// The answer has a tag of its own. It stays strong for every client: such an answer is never compressed.
@@ -182,7 +191,18 @@ pub fn page<T, V: Serialize>(
         next_cursor: page.next.as_ref().map(Cursor::as_str),
         previous_cursor: page.previous.as_str(),
     };
-    Ok(Reply::ok(&body)?.header(header::LINK, links(shared, request, query, page)))
+    linked(shared, request, query, page, &body)
+}
+
+/// A view of a page with its neighbours in the `Link` header.
+pub fn linked<T>(
+    shared: &Shared,
+    request: &HttpRequest,
+    query: &Query,
+    page: &Page<T>,
+    view: &impl Serialize,
+) -> Answer {
+    Ok(Reply::ok(view)?.header(header::LINK, links(shared, request, query, page)))
 }
 
 impl Responder for Reply {
@@ -199,6 +219,9 @@ impl Responder for Reply {
         if let Some(tag) = known.and_then(|tag| etag::if_none_match(request.headers(), tag)) {
             let mut unchanged = HttpResponse::NotModified();
             unchanged.insert_header((header::ETAG, tag));
+            for (name, value) in self.headers.into_iter().filter(|(name, _)| *name == position::HEADER) {
+                unchanged.insert_header((name, value));
+            }
             return unchanged.insert_header((header::CACHE_CONTROL, "private, no-cache")).finish();
         }
         let mut response = HttpResponse::build(self.status);

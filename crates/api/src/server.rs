@@ -134,6 +134,8 @@ async fn stop_on_signal(server: ServerHandle, shared: Shared) {
             _ = interrupt.recv() => {}
         }
         shared.drain();
+        // They would go on for ever; their clients come again elsewhere.
+        shared.services.live.close();
         tracing::info!(is_draining, "asked to stop");
         let stop = server.stop(!is_draining);
         is_draining = true;

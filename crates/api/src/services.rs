@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use feed_me_domain::{
     CursorCodec,
-    ports::{Clock, IdempotencyStore, SecretRepository, SecretSource, Stores},
+    ports::{Clock, EventLog, FeedFacts, IdempotencyStore, SecretRepository, SecretSource, Stores},
     services::{
-        ActivityService, ApplicationKeyService, DevelopmentService, EventService, FeedService, FollowService,
-        RelationService, UserService,
+        ActivityService, ApplicationKeyService, ChangeService, DevelopmentService, EventService, FeedService,
+        FollowService, NotificationService, RelationService, UserService,
     },
 };
 
 use crate::{
     app::{Index, Queues},
     bodies::Bodies,
+    live::Live,
     metrics::Metrics,
 };
 
@@ -30,6 +31,12 @@ pub struct Services {
     pub relations: Arc<RelationService>,
     /// Feeds.
     pub feeds: Arc<FeedService>,
+    /// What changes in feeds.
+    pub changes: Arc<ChangeService>,
+    /// Feeds that are followed as they change.
+    pub live: Arc<Live>,
+    /// What concerns users.
+    pub notifications: Arc<NotificationService>,
     /// The bodies of activities.
     pub bodies: Arc<Bodies>,
     /// The log of all changes.
@@ -42,6 +49,8 @@ pub struct Services {
     pub secrets: Arc<dyn SecretRepository>,
     /// Fresh secrets.
     pub secret_source: Arc<dyn SecretSource>,
+    /// The log itself: how far it and its readers are.
+    pub log: Arc<dyn EventLog>,
     /// Keys of requests that may be sent again.
     pub idempotency: Arc<dyn IdempotencyStore>,
     /// The time.
@@ -58,11 +67,18 @@ impl Services {
     /// Wires the services to `stores`.
     pub fn new(
         stores: &Stores,
+        facts: &Arc<dyn FeedFacts>,
         clock: &Arc<dyn Clock>,
         secret_source: &Arc<dyn SecretSource>,
         cursors: &CursorCodec,
         bodies: Arc<Bodies>,
     ) -> Self {
+        let changes = Arc::new(ChangeService::new(
+            stores.users.clone(),
+            stores.activities.clone(),
+            stores.events.clone(),
+            facts.clone(),
+        ));
         Self {
             bodies,
             users: Arc::new(UserService::new(stores.users.clone(), cursors.clone())),
@@ -74,6 +90,9 @@ impl Services {
             follows: Arc::new(FollowService::new(stores.follows.clone(), clock.clone(), cursors.clone())),
             relations: Arc::new(RelationService::new(stores.relations.clone(), cursors.clone())),
             feeds: Arc::new(FeedService::new(stores.feeds.clone(), cursors.clone())),
+            live: Arc::new(Live::new(stores, facts.clone(), changes.clone())),
+            changes,
+            notifications: Arc::new(NotificationService::new(stores.notifications.clone(), cursors.clone())),
             events: Arc::new(EventService::new(stores.events.clone())),
             development: Arc::new(DevelopmentService::new(stores.development.clone())),
             application_keys: Arc::new(ApplicationKeyService::new(
@@ -84,6 +103,7 @@ impl Services {
             )),
             secrets: stores.secrets.clone(),
             secret_source: secret_source.clone(),
+            log: stores.events.clone(),
             idempotency: stores.idempotency.clone(),
             clock: clock.clone(),
             metrics: Arc::default(),

@@ -116,6 +116,11 @@ door!(
     |request| accept::check(request.headers())
 );
 door!(
+    /// How the streams of `/v1` reach them: only for who accepts events.
+    Listening,
+    |request| accept::check_events(request.headers())
+);
+door!(
     /// How the classic and the operational routes reach them.
     Classic,
     |_| Ok(())

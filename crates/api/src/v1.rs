@@ -2,10 +2,13 @@
 
 pub mod activities;
 pub mod batch;
+pub mod changes;
 pub mod events;
 pub mod feeds;
 pub mod follows;
 pub mod keys;
+pub mod live;
+pub mod notifications;
 pub mod relations;
 pub mod tokens;
 pub mod users;
@@ -47,5 +50,9 @@ pub fn routes() -> Vec<At> {
         At::new("/v1/events").get(events::list),
         At::new("/v1/keys").get(keys::list).post(keys::create),
         At::new("/v1/keys/{id}").get(keys::get).delete(keys::revoke),
+        At::new("/v1/feeds/{username}/friends/changes").get(changes::friends),
+        At::new("/v1/feeds/{username}/friends/live").get(live::friends),
+        At::new("/v1/feeds/{username}/notifications").get(notifications::list),
+        At::new("/v1/feeds/{username}/notifications/marks").post(notifications::mark),
     ]
 }

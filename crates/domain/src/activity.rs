@@ -62,6 +62,11 @@ impl Activity {
         ActivityTag(tag)
     }
 
+    /// Whether this is news to its target beside what stood `before`: it says something else, or to somebody else.
+    pub fn says_otherwise_than(&self, before: &Self) -> bool {
+        (&self.verb, &self.object, &self.target) != (&before.verb, &before.object, &before.target)
+    }
+
     /// The state after `patch`, stamped `now`; none where the patch asks for nothing.
     pub fn edited(&self, patch: &ActivityPatch, now: Timestamp) -> Option<Self> {
         if patch.is_empty() {

@@ -32,6 +32,7 @@ mod idempotency;
 mod imports;
 mod kit;
 mod model;
+mod notifications;
 mod promises;
 mod races;
 mod random;

@@ -18,6 +18,7 @@ use crate::{
     feed::Position,
     follow::LinkPlace,
     id::{ActivityId, KeyId},
+    notification::GroupPlace,
     page::{Boundary, Direction},
     text::Username,
     time::Timestamp,
@@ -74,6 +75,8 @@ pub enum Listing {
     Mutes = 8,
     /// All application keys.
     ApplicationKeys = 9,
+    /// What concerns a user.
+    Notifications = 10,
 }
 
 /// What a cursor belongs to.
@@ -209,6 +212,7 @@ impl CursorCodec {
             7 => Listing::Blocks,
             8 => Listing::Mutes,
             9 => Listing::ApplicationKeys,
+            10 => Listing::Notifications,
             _ => return Err(InvalidCursor::Altered),
         };
         let boundary = match head[2] & 3 {
@@ -266,6 +270,24 @@ impl CursorPlace for KeyId {
     }
     fn read(bytes: &[u8]) -> Option<Self> {
         Uuid::from_slice(bytes).ok().map(Self::from_uuid)
+    }
+}
+
+impl CursorPlace for GroupPlace {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.at.micros().to_be_bytes());
+        out.extend(self.tie.as_bytes());
+        out.extend(self.as_of.micros().to_be_bytes());
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != 32 {
+            return None;
+        }
+        Some(Self {
+            at: Timestamp::from_micros(read_i64(&bytes[..8])).ok()?,
+            tie: Uuid::from_bytes(sized(&bytes[8..24])),
+            as_of: Timestamp::from_micros(read_i64(&bytes[24..])).ok()?,
+        })
     }
 }
 

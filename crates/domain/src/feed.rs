@@ -127,14 +127,16 @@ pub enum Shape {
 pub struct FeedSlice {
     /// Whose feed it is; cursors carry this id, so that they outlive a rename.
     pub owner: UserId,
+    /// The position in the order of all changes that the slice includes. What came later may be in it as well.
+    pub position: i64,
     /// At most `span.take` items in walking order: newest first going forward, oldest first going backward.
     pub items: Vec<FeedItem>,
 }
 
 impl FeedSlice {
     /// A slice of whole activities.
-    pub fn whole(owner: UserId, activities: Vec<Activity>) -> Self {
-        Self { owner, items: activities.into_iter().map(FeedItem::from).collect() }
+    pub fn whole(owner: UserId, position: i64, activities: Vec<Activity>) -> Self {
+        Self { owner, position, items: activities.into_iter().map(FeedItem::from).collect() }
     }
 
     /// Its activities, where all of them came whole.

@@ -31,6 +31,7 @@ pub mod follow;
 pub mod given;
 pub mod id;
 pub mod idempotency;
+pub mod notification;
 pub mod page;
 pub mod ports;
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod facts;
 mod feeds;
 mod follows;
 mod idempotency;
+mod notifications;
 mod relations;
 mod secrets;
 mod stores;
@@ -25,5 +26,5 @@ mod users;
 
 pub use self::{
     activities::*, application_keys::*, clock::*, development::*, events::*, facts::*, feeds::*, follows::*,
-    idempotency::*, relations::*, secrets::*, stores::*, transfer::*, users::*,
+    idempotency::*, notifications::*, relations::*, secrets::*, stores::*, transfer::*, users::*,
 };

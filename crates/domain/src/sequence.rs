@@ -150,6 +150,12 @@ impl<'a> Turn<'a> {
         self.now
     }
 
+    /// The last instant that was stamped, in this turn or before it: all that was stored so far has arrived by then, and
+    /// what is stored later arrives later.
+    pub fn last_stamp(&self) -> Timestamp {
+        self.counters.stamp
+    }
+
     /// The next instant: the clock's, or a microsecond after the last one where the clock is not past that.
     pub fn stamp(&mut self) -> Timestamp {
         self.counters.stamp = self.now.max(self.counters.stamp.plus_micros(1));

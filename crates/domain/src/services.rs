@@ -5,10 +5,12 @@
 
 mod activities;
 mod application_keys;
+mod changes;
 mod development;
 mod events;
 mod feeds;
 mod follows;
+mod notifications;
 mod paging;
 mod relations;
 mod transfer;
@@ -18,6 +20,6 @@ mod users;
 mod tests;
 
 pub use self::{
-    activities::*, application_keys::*, development::*, events::*, feeds::*, follows::*, paging::*,
-    relations::*, transfer::*, users::*,
+    activities::*, application_keys::*, changes::*, development::*, events::*, feeds::*, follows::*,
+    notifications::*, paging::*, relations::*, transfer::*, users::*,
 };

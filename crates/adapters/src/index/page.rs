@@ -89,7 +89,7 @@ pub(super) fn read(state: &State, query: &FeedQuery) -> Read {
     }
     let entries = slots.into_iter().skip(wish.skip).map(|slot| state.entry(slot).map(FeedItem::Entry));
     match entries.collect() {
-        Some(items) => Read::Slice(FeedSlice { owner: person.id, items }),
+        Some(items) => Read::Slice(FeedSlice { owner: person.id, position: state.position, items }),
         None => Read::AskSql,
     }
 }

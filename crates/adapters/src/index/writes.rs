@@ -38,6 +38,7 @@ pub(super) fn noting(stores: &Stores, index: &Arc<FeedIndex>) -> Stores {
         transfer: behind(&stores.transfer, index),
         development: behind(&stores.development, index),
         feeds: index.clone(),
+        events: index.clone(),
         ..stores.clone()
     }
 }

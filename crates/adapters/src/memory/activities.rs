@@ -150,7 +150,7 @@ fn edit(
     precondition: &Precondition,
 ) -> Edited {
     let Some(row) = state.activities.get(&id) else { return Edited::Unknown };
-    let (stored, actor) = (state.activity(row), row.actor);
+    let (stored, actor, moved_at) = (state.activity(row), row.actor, row.moved_at);
     if !precondition.holds_for(&stored) {
         return Edited::PreconditionFailed;
     }
@@ -162,7 +162,8 @@ fn edit(
     }
     let Some(edited) = stored.edited(patch, turn.stamp()) else { return Edited::Edited(stored) };
     let target = edited.target.as_ref().and_then(|name| state.key_of(name));
-    state.replace_activity(ActivityRow::new(edited.clone(), actor, target));
+    let moved_at = if edited.says_otherwise_than(&stored) { edited.edited_at } else { moved_at };
+    state.replace_activity(ActivityRow { moved_at, ..ActivityRow::new(edited.clone(), actor, target) });
     turn.record(EventKind::ActivityEdited, Some(edited.position()), Some(actor), target);
     Edited::Edited(edited)
 }

@@ -32,12 +32,18 @@ impl EventLog for MemoryStore {
         Ok(LogExtent { first: first(&state), last: state.counters.position })
     }
 
+    fn last_committed(&self) -> Option<i64> {
+        Some(self.state.read().counters.position)
+    }
+
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
         let mut state = self.state.write();
         let all_but_last = state.events.len().saturating_sub(1);
         let old = state.events.iter().take_while(|event| event.at < before).count();
         let gone = old.min(all_but_last).min(take);
         state.events.drain(..gone);
+        let first = first(&state);
+        state.traces = state.traces.split_off(&first);
         Ok(gone)
     }
 }

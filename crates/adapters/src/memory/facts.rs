@@ -1,12 +1,12 @@
 //! The facts that feeds follow from, in memory.
 
-use std::ops::Bound;
+use std::{collections::BTreeSet, ops::Bound};
 
 use async_trait::async_trait;
 use feed_me_domain::{
-    Position, RelationKind, StoreError, UserKey,
+    ActivityId, Position, RelationKind, StoreError, UserKey,
     changes::{Asked, Found, Happened, Pair},
-    ports::{ActivityFact, Change, EdgeFact, FeedFacts, FollowFact, UserFact},
+    ports::{ActivityFact, Change, EdgeFact, FeedFacts, FollowFact, Traces, UserFact},
 };
 
 use super::{
@@ -74,6 +74,31 @@ impl FeedFacts for MemoryStore {
         Ok(found(&state, &Asked::about(&events)).told(&events))
     }
 
+    async fn look_up(&self, asked: &Asked) -> Result<Found, StoreError> {
+        Ok(found(&self.state.read(), asked))
+    }
+
+    async fn posted_by(&self, author: UserKey, take: usize) -> Result<Vec<ActivityFact>, StoreError> {
+        let state = self.state.read();
+        Ok(newest(&state, state.by_actor.get(&author), take))
+    }
+
+    async fn targeting(&self, target: UserKey, take: usize) -> Result<Vec<ActivityFact>, StoreError> {
+        let state = self.state.read();
+        Ok(newest(&state, state.by_target.get(&target), take))
+    }
+
+    async fn traces(&self, position: i64, reader: UserKey, take: usize) -> Result<Traces, StoreError> {
+        let state = self.state.read();
+        let Some(traced) = state.traces.get(&position) else { return Ok(Traces::default()) };
+        let some = |ids: &[ActivityId]| ids.iter().copied().take(take).collect();
+        Ok(Traces {
+            was_reader: traced.readers.contains(&reader),
+            gone: some(&traced.gone),
+            changed: some(&traced.changed),
+        })
+    }
+
     fn committed(&self) -> i64 {
         self.state.read().counters.position
     }
@@ -82,6 +107,11 @@ impl FeedFacts for MemoryStore {
 fn user(state: &State, key: UserKey) -> Option<UserFact> {
     let row = state.users.get(&key)?;
     Some(UserFact { key, id: row.id, username: row.username.clone() })
+}
+
+fn newest(state: &State, positions: Option<&BTreeSet<Position>>, take: usize) -> Vec<ActivityFact> {
+    let newest = positions.into_iter().flatten().rev();
+    newest.filter_map(|position| state.activities.get(&position.id)).take(take).map(activity).collect()
 }
 
 fn activity(row: &ActivityRow) -> ActivityFact {

@@ -25,7 +25,7 @@ impl FeedRepository for MemoryStore {
         let wanted = rows.filter(|row| query.filter.wants(&row.verb));
         let skip = usize::try_from(query.skip).unwrap_or(usize::MAX);
         let activities = wanted.skip(skip).take(query.span.take).map(|row| state.activity(row)).collect();
-        Ok(Some(FeedSlice::whole(state.users[&owner].id, activities)))
+        Ok(Some(FeedSlice::whole(state.users[&owner].id, state.counters.position, activities)))
     }
 
     async fn explain(&self, viewer: &Username, activity: ActivityId) -> Result<Explained, StoreError> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use feed_me_domain::{
     Activity, ActivityId, Data, DisplayName, ExternalId, Object, Position, RelationKind, Timestamp, User,
     UserId, UserKey, Username, Verb,
+    notification::{GroupId, Mark},
     sequence::{Counters, Event, Turn},
 };
 
@@ -36,6 +37,8 @@ pub(super) struct ActivityRow {
     pub(super) external_id: Option<ExternalId>,
     pub(super) data: Data,
     pub(super) version: i32,
+    /// When an edit last said something else.
+    pub(super) moved_at: Option<Timestamp>,
 }
 
 impl ActivityRow {
@@ -51,6 +54,7 @@ impl ActivityRow {
             external_id: activity.external_id,
             data: activity.data,
             version: activity.version,
+            moved_at: None,
         }
     }
 
@@ -67,6 +71,13 @@ pub(super) enum Undo {
     Relation(RelationKind, UserKey, UserKey),
 }
 
+/// What an erasure took away and changed, and who could see it.
+pub(super) struct Traced {
+    pub(super) gone: Vec<ActivityId>,
+    pub(super) changed: Vec<ActivityId>,
+    pub(super) readers: BTreeSet<UserKey>,
+}
+
 pub(super) struct State {
     pub(super) counters: Counters,
     pub(super) users: BTreeMap<UserKey, UserRow>,
@@ -79,6 +90,10 @@ pub(super) struct State {
     pub(super) links: Links,
     pub(super) blocks: Relations,
     pub(super) mutes: Relations,
+    /// What users have seen and read of their notifications.
+    pub(super) marks: HashMap<UserKey, HashMap<GroupId, Mark>>,
+    /// What erasures did, by the positions of their events.
+    pub(super) traces: BTreeMap<i64, Traced>,
     pub(super) events: VecDeque<Event>,
     pub(super) answers: Answers,
     pub(super) secrets: BTreeMap<String, Vec<u8>>,
@@ -103,6 +118,8 @@ impl State {
             links: Links::default(),
             blocks: Relations::default(),
             mutes: Relations::default(),
+            marks: HashMap::new(),
+            traces: BTreeMap::new(),
             events: VecDeque::new(),
             answers: Answers::default(),
             secrets,
@@ -163,6 +180,7 @@ impl State {
 
     /// Removes the user alone; what refers to them has to be gone.
     pub(super) fn remove_user(&mut self, key: UserKey) {
+        self.marks.remove(&key);
         if let Some(row) = self.users.remove(&key) {
             self.names.remove(row.username.as_str());
         }

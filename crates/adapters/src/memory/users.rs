@@ -13,7 +13,7 @@ use feed_me_domain::{
 use super::{
     MemoryStore,
     links::EdgeRow,
-    state::{ActivityRow, State, UserRow},
+    state::{ActivityRow, State, Traced, UserRow},
     walk,
 };
 
@@ -136,9 +136,11 @@ fn edit(state: &mut State, turn: &mut Turn<'_>, username: &Username, patch: User
 fn erase(state: &mut State, turn: &mut Turn<'_>, key: UserKey) -> Erasure {
     let at = turn.stamp();
     let own: Vec<_> = state.by_actor.get(&key).into_iter().flatten().map(|position| position.id).collect();
+    let readers = state.links.to(key).collect();
     for id in &own {
         state.remove_activity(*id);
     }
+    let changed = state.by_target.get(&key).into_iter().flatten().map(|position| position.id).collect();
     let (following, followers) = (state.links.following.count(key), state.links.followers.count(key));
     let erasure = Erasure {
         activities: own.len() as u64,
@@ -152,7 +154,8 @@ fn erase(state: &mut State, turn: &mut Turn<'_>, key: UserKey) -> Erasure {
         at,
     };
     state.remove_user(key);
-    turn.record(EventKind::UserErased, None, Some(key), None);
+    let position = turn.record(EventKind::UserErased, None, Some(key), None);
+    state.traces.insert(position, Traced { gone: own, changed, readers });
     erasure
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use diesel::{
     pg::PgConnection,
     prelude::*,
-    sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use feed_me_domain::{
     Activity, ActivityId, ActivityPatch, Attempt, ExternalId, Given, Keyed, NewActivity, Object,
@@ -49,16 +49,8 @@ impl ActivityRepository for PgStore {
     }
 
     async fn find_many(&self, ids: &[ActivityId]) -> Result<Vec<Activity>, StoreError> {
-        let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
-        self.read(move |conn| {
-            let found = Sql::<ActivityTypes>::new(format!(
-                "select {ACTIVITY} from unnest($1) as asked (id)
-                cross join lateral (select * from activities x where x.id = asked.id offset 0) a"
-            ));
-            let rows = found.bind::<Array<SqlUuid>, _>(&ids[..]).load::<ActivityRow>(conn)?;
-            super::rows::activities(&rows)
-        })
-        .await
+        let ids = ids.to_vec();
+        self.read(move |conn| find_all(conn, &ids)).await
     }
 
     async fn find_external(
@@ -90,6 +82,17 @@ impl ActivityRepository for PgStore {
     async fn delete(&self, id: ActivityId, precondition: Precondition) -> Result<Deleted, StoreError> {
         self.write(move |write| delete(write, id, &precondition)).await
     }
+}
+
+/// Those of the ids that are activities, in any order, in one question.
+pub(super) fn find_all(conn: &mut PgConnection, ids: &[ActivityId]) -> Outcome<Vec<Activity>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+    let found = Sql::<ActivityTypes>::new(format!(
+        "select {ACTIVITY} from unnest($1) as asked (id)
+        cross join lateral (select * from activities x where x.id = asked.id offset 0) a"
+    ));
+    let rows = found.bind::<Array<SqlUuid>, _>(&ids[..]).load::<ActivityRow>(conn)?;
+    super::rows::activities(&rows)
 }
 
 /// The row of an id.
@@ -291,7 +294,8 @@ fn edit(
         return Ok(Edited::Edited(stored));
     };
     Sql::<()>::new(
-        "update activities set verb = $2, object = $3, target = $4, edited_at = $5, data = $6, version = $7
+        "update activities set verb = $2, object = $3, target = $4, edited_at = $5, data = $6, version = $7,
+            moved_at = case when $8 then $5 else moved_at end
         where id = $1",
     )
     .bind::<SqlUuid, _>(id.as_uuid())
@@ -301,6 +305,7 @@ fn edit(
     .bind::<Nullable<Timestamptz>, _>(edited.edited_at.map(at))
     .bind::<Text, _>(edited.data.as_str())
     .bind::<Integer, _>(edited.version)
+    .bind::<Bool, _>(edited.says_otherwise_than(&stored))
     .execute(write.conn)?;
     let actor = Some(row.actor_key());
     write.turn.record(EventKind::ActivityEdited, Some(edited.position()), actor, target.map(UserKey));

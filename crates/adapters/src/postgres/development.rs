@@ -40,6 +40,8 @@ delete from follow_windows;
 delete from follows;
 delete from activities;
 delete from users;
+delete from erased_activities;
+delete from erased_readers;
 delete from events";
 
 #[async_trait]

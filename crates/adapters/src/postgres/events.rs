@@ -48,6 +48,11 @@ impl EventLog for PgStore {
         .await
     }
 
+    fn last_committed(&self) -> Option<i64> {
+        let committed = self.shared.committed.load(std::sync::atomic::Ordering::Acquire);
+        Some(committed).filter(|position| 0 < *position)
+    }
+
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
         self.read(move |conn| {
             // Where the clock was set back, an older event may have a later time; what is kept stays without gaps.
@@ -62,7 +67,17 @@ impl EventLog for PgStore {
                 )",
             );
             let trim = trim.bind::<Timestamptz, _>(at(before)).bind::<BigInt, _>(limit(take));
-            Ok(trim.execute(conn)?)
+            let trimmed = trim.execute(conn)?;
+            if 0 < trimmed {
+                for table in ["erased_activities", "erased_readers"] {
+                    // What goes with its event.
+                    Sql::<()>::new(format!(
+                        "delete from {table} where position < (select min(position) from events)"
+                    ))
+                    .execute(conn)?;
+                }
+            }
+            Ok(trimmed)
         })
         .await
     }

@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 use diesel::{
     RunQueryDsl,
     pg::PgConnection,
-    sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use feed_me_domain::{
     ActivityId, Position, RelationKind, StoreError, UserId, UserKey, Verb,
     changes::{Asked, Found, Happened, Pair},
     follow::Edge,
-    ports::{ActivityFact, Change, EdgeFact, FeedFacts, FollowFact, UserFact},
+    ports::{ActivityFact, Change, EdgeFact, FeedFacts, FollowFact, Traces, UserFact},
     sequence::EventKind,
 };
 use uuid::Uuid;
@@ -119,6 +119,23 @@ impl FeedFacts for PgStore {
         .await
     }
 
+    async fn look_up(&self, asked: &Asked) -> Result<Found, StoreError> {
+        let asked = asked.clone();
+        self.read(move |conn| found(conn, &asked)).await
+    }
+
+    async fn posted_by(&self, author: UserKey, take: usize) -> Result<Vec<ActivityFact>, StoreError> {
+        self.read(move |conn| newest(conn, "actor", author, take)).await
+    }
+
+    async fn targeting(&self, target: UserKey, take: usize) -> Result<Vec<ActivityFact>, StoreError> {
+        self.read(move |conn| newest(conn, "target", target, take)).await
+    }
+
+    async fn traces(&self, position: i64, reader: UserKey, take: usize) -> Result<Traces, StoreError> {
+        self.read(move |conn| traces(conn, position, reader, take)).await
+    }
+
     fn committed(&self) -> i64 {
         self.shared.committed.load(std::sync::atomic::Ordering::Acquire)
     }
@@ -220,4 +237,31 @@ fn standing(conn: &mut PgConnection, kind: RelationKind, asked: &[Pair]) -> Outc
     let pairs: Vec<edges::Pair> = asked.iter().copied().map(numbers).collect();
     let found = relations::find_all(conn, kind, &pairs)?;
     Ok(found.into_iter().map(|(pair, _)| keys(pair)).collect())
+}
+
+/// The newest activities that have a user as their actor or target.
+fn newest(conn: &mut PgConnection, column: &str, user: UserKey, take: usize) -> Outcome<Vec<ActivityFact>> {
+    let found = Sql::<ActivityTypes>::new(format!(
+        "select {ACTIVITY} from activities a where a.{column} = $1
+        order by a.published desc, a.id desc limit $2"
+    ));
+    let found = found.bind::<BigInt, _>(user.0).bind::<BigInt, _>(limit(take));
+    found.load::<ActivityCells>(conn)?.into_iter().map(activity).collect()
+}
+
+fn traces(conn: &mut PgConnection, position: i64, reader: UserKey, take: usize) -> Outcome<Traces> {
+    let was_reader =
+        Sql::<Bool>::new("select exists (select 1 from erased_readers where position = $1 and reader = $2)");
+    let was_reader =
+        was_reader.bind::<BigInt, _>(position).bind::<BigInt, _>(reader.0).get_result::<bool>(conn)?;
+    let mut ids = |is_gone: bool| -> Outcome<Vec<ActivityId>> {
+        let found = Sql::<SqlUuid>::new(
+            "select activity from erased_activities where position = $1 and is_gone = $2
+            order by activity limit $3",
+        );
+        let found = found.bind::<BigInt, _>(position).bind::<Bool, _>(is_gone);
+        let found: Vec<Uuid> = found.bind::<BigInt, _>(limit(take)).load(conn)?;
+        Ok(found.into_iter().map(ActivityId::from_uuid).collect())
+    };
+    Ok(Traces { was_reader, gone: ids(true)?, changed: ids(false)? })
 }

@@ -35,14 +35,15 @@ impl FeedRepository for PgStore {
     async fn page(&self, query: &FeedQuery) -> Result<Option<FeedSlice>, StoreError> {
         let query = query.clone();
         self.read(move |conn| {
-            let Some(owner) = users::find(conn, &query.owner)? else {
+            // The position first: what it includes, the page that is read after it does too.
+            let Some((owner, position)) = users::find_at(conn, &query.owner)? else {
                 return Ok(None);
             };
             let activities = match Asked::of(&query, &owner) {
                 Some(asked) => page(conn, &query, &owner, &asked)?,
                 None => Vec::new(),
             };
-            Ok(Some(FeedSlice::whole(owner.id, activities)))
+            Ok(Some(FeedSlice::whole(owner.id, position, activities)))
         })
         .await
     }

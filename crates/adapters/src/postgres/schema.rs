@@ -40,3 +40,5 @@ diesel::table! {
         value -> Binary,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(sequence, users);

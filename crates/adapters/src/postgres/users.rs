@@ -22,7 +22,7 @@ use super::{
     errors::{Outcome, PgError},
     idempotency,
     rows::{at, corrupt, count, instant, limit, username},
-    schema::users,
+    schema::{sequence, users},
     sql::Sql,
     writing::Write,
 };
@@ -104,6 +104,15 @@ impl UserRow {
 pub(super) fn find(conn: &mut PgConnection, username: &Username) -> Outcome<Option<User>> {
     let named = users::table.filter(users::username.eq(username.as_str()));
     named.select(UserRow::as_select()).first(conn).optional()?.map(UserRow::user).transpose()
+}
+
+/// The same, with the position of the last event by then.
+pub(super) fn find_at(conn: &mut PgConnection, username: &Username) -> Outcome<Option<(User, i64)>> {
+    let named = users::table.filter(users::username.eq(username.as_str()));
+    let position = sequence::table.select(sequence::position).single_value();
+    let found: Option<(UserRow, Option<i64>)> =
+        named.select((UserRow::as_select(), position)).first(conn).optional()?;
+    found.map(|(row, position)| Ok((row.user()?, position.unwrap_or_default()))).transpose()
 }
 
 /// The numbers of those names that are users', in one question.
@@ -213,7 +222,8 @@ fn update(write: &mut Write<'_>, before: &User, after: &User) -> Outcome<()> {
 fn erase(write: &mut Write<'_>, user: UserKey) -> Outcome<Erasure> {
     write.is_large()?;
     let stamp = write.turn.stamp();
-    write.turn.record(EventKind::UserErased, None, Some(user), None);
+    let position = write.turn.record(EventKind::UserErased, None, Some(user), None);
+    trace(write.conn, user, position)?;
     let mut step = |text: &str| -> Outcome<u64> {
         let changed = Sql::<()>::new(text).bind::<BigInt, _>(user.0).execute(write.conn)?;
         u64::try_from(changed).map_err(|error| PgError::failed(error.to_string()))
@@ -252,6 +262,23 @@ fn erase(write: &mut Write<'_>, user: UserKey) -> Outcome<Erasure> {
         stored_answers,
         at: stamp,
     })
+}
+
+/// Keeps by ids what an erasure is going to take away and change, and who could see it.
+fn trace(conn: &mut PgConnection, user: UserKey, position: i64) -> Outcome<()> {
+    for text in [
+        "insert into erased_activities (position, activity, is_gone)
+        select $2, a.id, true from activities a where a.actor = $1",
+        "insert into erased_activities (position, activity, is_gone)
+        select $2, a.id, false from activities a where a.target = $1 and a.actor <> $1",
+        "insert into erased_readers (position, reader)
+        select $2, f.follower from follows f where f.followee = $1
+        union select $2, k.follower from follow_windows k where k.followee = $1",
+    ] {
+        let trace = Sql::<()>::new(text).bind::<BigInt, _>(user.0).bind::<BigInt, _>(position);
+        trace.execute(conn)?;
+    }
+    Ok(())
 }
 
 /// Names are compared bytewise, which for UTF-8 is the order of code points; so a prefix is a range of the index.

@@ -257,7 +257,11 @@ fn edit(
         activities::edited_at.eq(edited.edited_at.map(feed_me_domain::Timestamp::micros)),
         activities::version.eq(edited.version),
     );
-    diesel::update(activities::table.find(rows::blob(id.as_uuid()))).set(columns).execute(write.conn)?;
+    let row = activities::table.find(rows::blob(id.as_uuid()));
+    diesel::update(row.clone()).set(columns).execute(write.conn)?;
+    if edited.says_otherwise_than(&stored) {
+        diesel::update(row).set(activities::moved_at.eq(stamp.micros())).execute(write.conn)?;
+    }
     write.turn.record(EventKind::ActivityEdited, Some(edited.position()), Some(actor), target);
     Ok(Edited::Edited(edited))
 }

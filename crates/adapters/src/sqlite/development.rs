@@ -89,7 +89,7 @@ fn reset(write: &mut Write<'_>, fixture: Fixture, users_max: usize) -> Result<Re
     const COUNTED: &str = "select count(*) from (select 1 from users limit ?1)";
     // In the order that the references between them ask for.
     const WIPE: &str = "delete from webhook_deliveries; delete from webhooks; delete from notification_marks; \
-        delete from idempotency_names; delete from idempotency; delete from events; delete from mutes; \
+        delete from idempotency_names; delete from idempotency; delete from events; delete from erased_activities; delete from erased_readers; delete from mutes; \
         delete from blocks; delete from follow_windows; delete from follows; delete from activities; \
         delete from users;";
     let bound = sql::limit(users_max).saturating_add(1);

@@ -50,6 +50,10 @@ impl EventLog for SqliteStore {
         .await
     }
 
+    fn last_committed(&self) -> Option<i64> {
+        Some(self.writer.committed()).filter(|position| 0 < *position)
+    }
+
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {
         self.write(move |write| {
             let last = counters(write.conn)?.position;
@@ -61,6 +65,11 @@ impl EventLog for SqliteStore {
                 .load(write.conn)?;
             let old = oldest.iter().take_while(|(position, at)| *position < last && *at < before.micros());
             let Some((up_to, _)) = old.last() else { return Ok(0) };
+            for table in ["erased_activities", "erased_readers"] {
+                // What goes with its event.
+                let text = format!("delete from {table} where position <= ?1");
+                sql::command(text).bind(*up_to).execute(write.conn)?;
+            }
             Ok(diesel::delete(events::table.filter(events::position.le(up_to))).execute(write.conn)?)
         })
         .await

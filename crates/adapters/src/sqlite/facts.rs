@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use diesel::{
-    RunQueryDsl, SqliteConnection,
-    sql_types::{BigInt, Binary, Integer, Nullable, Text},
+    Connection, RunQueryDsl, SqliteConnection,
+    sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text},
 };
 use feed_me_domain::{
     ActivityId, Position, RelationKind, UserId, UserKey, Verb,
     changes::{Asked, Found, Happened, Pair},
     error::StoreError,
     follow::{Current, Edge},
-    ports::{ActivityFact, Change, EdgeFact, FeedFacts, FollowFact, UserFact},
+    ports::{ActivityFact, Change, EdgeFact, FeedFacts, FollowFact, Traces, UserFact},
     sequence::EventKind,
 };
 use serde_json::json;
@@ -108,6 +108,23 @@ impl FeedFacts for SqliteStore {
             Ok(found(conn, &Asked::about(&events))?.told(&events))
         })
         .await
+    }
+
+    async fn look_up(&self, asked: &Asked) -> Result<Found, StoreError> {
+        let asked = asked.clone();
+        self.read(move |conn| conn.transaction(|conn| found(conn, &asked))).await
+    }
+
+    async fn posted_by(&self, author: UserKey, take: usize) -> Result<Vec<ActivityFact>, StoreError> {
+        self.read(move |conn| newest(conn, "actor", author, take)).await
+    }
+
+    async fn targeting(&self, target: UserKey, take: usize) -> Result<Vec<ActivityFact>, StoreError> {
+        self.read(move |conn| newest(conn, "target", target, take)).await
+    }
+
+    async fn traces(&self, position: i64, reader: UserKey, take: usize) -> Result<Traces, StoreError> {
+        self.read(move |conn| traces(conn, position, reader, take)).await
     }
 
     fn committed(&self) -> i64 {
@@ -245,4 +262,41 @@ fn standing(
 
 fn as_json(pairs: &[Pair]) -> String {
     rows::json(pairs.iter().map(|(one, other)| json!([one.0, other.0])))
+}
+
+/// The newest activities that have a user as their actor or target.
+fn newest(
+    conn: &mut SqliteConnection,
+    column: &str,
+    user: UserKey,
+    take: usize,
+) -> Result<Vec<ActivityFact>, Trouble> {
+    let text = format!(
+        concat!(
+            "select ",
+            activity_columns!(),
+            " from activities a indexed by activities_by_{column} where a.{column} = ?1 \
+              order by a.published desc, a.id desc limit ?2"
+        ),
+        column = column
+    );
+    let found = sql::query::<ActivityTypes>(text).bind(user.0).bind(sql::limit(take));
+    found.load::<ActivityCells>(conn)?.into_iter().map(activity).collect()
+}
+
+fn traces(
+    conn: &mut SqliteConnection,
+    position: i64,
+    reader: UserKey,
+    take: usize,
+) -> Result<Traces, Trouble> {
+    const READER: &str = "select exists (select 1 from erased_readers where position = ?1 and reader = ?2)";
+    const IDS: &str = "select activity from erased_activities where position = ?1 and is_gone = ?2 \
+        order by activity limit ?3";
+    let was_reader = sql::query::<Bool>(READER).bind(position).bind(reader.0).get_result::<bool>(conn)?;
+    let mut ids = |is_gone: i64| -> Result<Vec<ActivityId>, Trouble> {
+        let found = sql::query::<Binary>(IDS).bind(position).bind(is_gone).bind(sql::limit(take));
+        found.load::<Vec<u8>>(conn)?.iter().map(|id| rows::activity_id(id)).collect()
+    };
+    Ok(Traces { was_reader, gone: ids(1)?, changed: ids(0)? })
 }

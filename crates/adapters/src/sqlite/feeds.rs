@@ -18,7 +18,7 @@ use super::{
     errors::Trouble,
     follows, names, relations,
     rows::{self, ActivityTypes, activity_columns},
-    schema::users,
+    schema::{sequence, users},
     sql,
 };
 
@@ -36,18 +36,20 @@ impl FeedRepository for SqliteStore {
 }
 
 fn page(conn: &mut SqliteConnection, query: &FeedQuery) -> Result<Option<FeedSlice>, Trouble> {
+    type Columns = (i64, Vec<u8>, i64, Option<i64>);
     let found = users::table.filter(users::username.eq(query.owner.as_str()));
-    let columns = (users::key, users::id, users::following);
-    let Some((key, id, following)) = found.select(columns).first::<(i64, Vec<u8>, i64)>(conn).optional()?
+    let position = sequence::table.select(sequence::position).single_value();
+    let columns = (users::key, users::id, users::following, position);
+    let Some((key, id, following, position)) = found.select(columns).first::<Columns>(conn).optional()?
     else {
         return Ok(None);
     };
     let keys = keys::of(conn, UserKey(key), following, query)?;
-    Ok(Some(FeedSlice::whole(rows::user_id(&id)?, bodies(conn, &keys)?)))
+    Ok(Some(FeedSlice::whole(rows::user_id(&id)?, position.unwrap_or_default(), bodies(conn, &keys)?)))
 }
 
 /// The activities of these ids, in their order, by one question that reads the primary key alone.
-fn bodies(conn: &mut SqliteConnection, ids: &[ActivityId]) -> Result<Vec<Activity>, Trouble> {
+pub(super) fn bodies(conn: &mut SqliteConnection, ids: &[ActivityId]) -> Result<Vec<Activity>, Trouble> {
     const BODIES: &str = concat!(
         "select ",
         activity_columns!(),

@@ -49,7 +49,11 @@ impl SqliteStore {
                     return Ok(None);
                 }
                 let version = conn.revert_last_migration(MIGRATIONS).map_err(failed)?;
-                Ok(Some(version.to_string()))
+                let version = version.to_string();
+                let known = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(failed)?;
+                let mut names = known.iter().map(|migration| migration.name());
+                let name = names.find(|name| name.version().to_string() == version);
+                Ok(Some(name.map_or(version, ToString::to_string)))
             })
             .await
     }

@@ -37,6 +37,7 @@ table! {
         external_id -> Nullable<Text>,
         data -> Text,
         version -> Integer,
+        moved_at -> Nullable<BigInt>,
     }
 }
 
@@ -113,4 +114,4 @@ table! {
     }
 }
 
-allow_tables_to_appear_in_same_query!(users, follows, activities, idempotency, idempotency_names);
+allow_tables_to_appear_in_same_query!(sequence, users, follows, activities, idempotency, idempotency_names);

@@ -135,6 +135,8 @@ fn update(write: &mut Write<'_>, stored: &User, changed: &User) -> Result<(), Tr
 
 fn erase(write: &mut Write<'_>, key: UserKey) -> Result<Erasure, Trouble> {
     let at = write.turn.stamp();
+    let position = write.turn.record(EventKind::UserErased, None, Some(key), None);
+    trace(write.conn, key, position)?;
     let mut run = |text: &'static str| -> Result<u64, Trouble> {
         Ok(sql::command(text).bind(key.0).execute(&mut *write.conn)? as u64)
     };
@@ -158,7 +160,6 @@ fn erase(write: &mut Write<'_>, key: UserKey) -> Result<Erasure, Trouble> {
     run("delete from notification_marks where owner = ?1")?;
     run("delete from webhooks where actor = ?1 or target = ?1")?;
     run("delete from users where key = ?1")?;
-    write.turn.record(EventKind::UserErased, None, Some(key), None);
     Ok(Erasure {
         activities,
         mentions,
@@ -170,6 +171,22 @@ fn erase(write: &mut Write<'_>, key: UserKey) -> Result<Erasure, Trouble> {
         stored_answers,
         at,
     })
+}
+
+/// Keeps by ids what an erasure is going to take away and change, and who could see it.
+fn trace(conn: &mut SqliteConnection, user: UserKey, position: i64) -> Result<(), Trouble> {
+    for text in [
+        "insert into erased_activities (position, activity, is_gone) \
+         select ?2, id, 1 from activities where actor = ?1",
+        "insert into erased_activities (position, activity, is_gone) \
+         select ?2, id, 0 from activities where target = ?1 and actor <> ?1",
+        "insert into erased_readers (position, reader) \
+         select ?2, follower from follows where followee = ?1 \
+         union select ?2, follower from follow_windows where followee = ?1",
+    ] {
+        sql::command(text).bind(user.0).bind(position).execute(conn)?;
+    }
+    Ok(())
 }
 
 fn list(conn: &mut SqliteConnection, prefix: &str, span: &Span<Username>) -> Result<Vec<User>, Trouble> {

@@ -6,7 +6,7 @@ use actix_web::{dev::ServiceRequest, http::Method};
 use feed_me_domain::{Caller, Denial, Right, Username, Verdict};
 
 use super::{Auth, Kind, acting::Acting, rights};
-use crate::{names::PathNames, problem::Failure, shared::Shared};
+use crate::{names::PathNames, position, problem::Failure, shared::Shared};
 
 /// Makes the server look again whose credentials are whose: when the request is over, before it is answered.
 pub(crate) struct Forgets(Arc<Auth>, Kind);
@@ -45,6 +45,18 @@ pub(crate) async fn admit(
         }
     }
     Ok(Acting(caller))
+}
+
+/// A read that brings a position waits for it, once its caller was let in.
+pub(crate) async fn await_position(
+    right: Right,
+    shared: &Shared,
+    request: &ServiceRequest,
+) -> Result<(), Failure> {
+    if right == Right::Open {
+        return Ok(());
+    }
+    position::wait(&shared.services, request.method(), request.headers()).await
 }
 
 fn only(user: &Username, other: Option<&Username>) -> Result<(), Denial> {

@@ -10,8 +10,8 @@ use feed_me_adapters::{
 use feed_me_domain::{
     ApplicationKey, CursorCodec, Given, KeyId, KeyName, PutUser, Scopes, StoredApplicationKey, Username,
     ports::{
-        Clock, IdGenerator, MockApplicationKeyRepository, MockUserRepository, SecretSource, Stores, UserPut,
-        UserRepository,
+        Clock, FeedFacts, IdGenerator, MockApplicationKeyRepository, MockUserRepository, SecretSource,
+        Stores, UserPut, UserRepository,
     },
 };
 use uuid::Uuid;
@@ -27,8 +27,11 @@ fn memory() -> Arc<MemoryStore> {
 fn auth(stores: &Stores) -> Arc<Auth> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let secrets: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
+    // Nobody asks here what changes in feeds.
+    let facts: Arc<dyn FeedFacts> = memory();
     let services = Services::new(
         stores,
+        &facts,
         &clock,
         &secrets,
         &CursorCodec::new(b"test"),

@@ -58,7 +58,8 @@ async fn numbered(
             let next_url = (page.has_next && number < PAGE_MAX).then(|| url(number + 1));
             let previous_url = (1 < number).then(|| url(number - 1));
             let around = [("next_url", next_url), ("previous_url", previous_url)];
-            return Ok(Reply::classic_text(page_text(member, &told, around)?));
+            let text = page_text(member, &told, around)?;
+            return Ok(Reply::classic_text(text).at_position(page.position));
         }
     }
     Err(Failure::internal("a page could not be completed".to_owned()))

@@ -106,6 +106,21 @@ fn requests() -> Vec<(&'static str, Value)> {
                 } }),
             ),
         ),
+        (
+            "MarksBody",
+            json!({
+                "type": "object",
+                "properties": {
+                    "seen": { "type": "string", "enum": ["all"] },
+                    "read": { "oneOf": [
+                        { "type": "string", "enum": ["all"] },
+                        { "type": "array", "items": { "type": "string" }, "maxItems": 1000 },
+                    ] },
+                },
+                "additionalProperties": false,
+                "minProperties": 1,
+            }),
+        ),
         ("FollowBody", closed(&[], &json!({ "from": from }))),
         ("FollowBatchBody", closed(&[], &json!({ "follow": names, "unfollow": names }))),
         (

@@ -130,6 +130,12 @@ impl Operation {
             return self.fails(&errors);
         }
         if self.method == HttpMethod::Get && self.surface == Surface::V1 {
+            let position = header(
+                "Feed-Position",
+                "A position that an answer told: the read waits until it includes it, up to 5 s.",
+            );
+            self.parameters.push(position.schema(Some(string().pattern(Some("^[0-9]+$")))));
+            self = self.fails(&[problem::INVALID_POSITION, problem::POSITION_NOT_REACHED]);
             let tag = header("If-None-Match", "Tags of what the client has; 304 where one is still right.");
             self.parameters.push(tag.schema(Some(string())));
         }
@@ -239,7 +245,8 @@ impl Operation {
     /// What a success answers.
     pub(crate) fn answers(mut self, status: u16, description: &'static str, schema: &'static str) -> Self {
         self.successes.push((status, description, Some(schema)));
-        if status == 200 && self.method == HttpMethod::Get && self.surface == Surface::V1 {
+        let is_json = self.media_type == "application/json";
+        if status == 200 && self.method == HttpMethod::Get && self.surface == Surface::V1 && is_json {
             self = self.header(200, "ETag", "Names this state of the answer.");
         }
         self
@@ -315,6 +322,10 @@ impl Operation {
             }
             for (_, name, description) in self.headers.iter().filter(|(at, ..)| at == status) {
                 response = response.header(*name, told(description));
+            }
+            if self.surface == Surface::V1 && self.method != HttpMethod::Get {
+                let position = "The position in the order of all changes that includes what was done.";
+                response = response.header("Feed-Position", told(position));
             }
             if self.method == HttpMethod::Post {
                 response =

@@ -196,6 +196,9 @@ fn relations() -> Vec<Operation> {
     ]
 }
 
+/// What the position of a page is.
+const INCLUDES: &str = "The position in the order of all changes that the page includes.";
+
 fn feeds() -> Vec<Operation> {
     let feed = |path, id, summary| {
         let verb = ArrayBuilder::new().items(string_of(1).max_length(Some(80)));
@@ -203,6 +206,7 @@ fn feeds() -> Vec<Operation> {
             .paged()
             .query(named("verb", "Any of these verbs alone; repeatable.").schema(Some(verb)))
             .answers(200, "A page of activities.", "ActivityPage")
+            .header(200, "Feed-Position", INCLUDES)
     };
     let friends = "/v1/feeds/{username}/friends";
     let activity = named("activity", "The id of the activity.").schema(Some(uuid()));
@@ -210,6 +214,33 @@ fn feeds() -> Vec<Operation> {
         feed("/v1/feeds/{username}", "getFeed", "Read what a user posted"),
         feed(friends, "getFriendsFeed", "Read what those posted whom a user follows")
             .query(flag("include_self", "Shows the user's own activities too.")),
+        Operation::new(
+            Get,
+            "/v1/feeds/{username}/friends/changes",
+            "feeds",
+            "getChanges",
+            "Read what changed in a friends feed since a position",
+        )
+        .query(
+            named("since", "The position that the client has; without it only the position of now is told.")
+                .schema(Some(string().pattern(Some("^[0-9]+$")))),
+        )
+        .answers(200, "What changed, and the position to go on from.", "FeedChanges")
+        .header(200, "Feed-Position", INCLUDES),
+        Operation::new(
+            Get,
+            "/v1/feeds/{username}/friends/live",
+            "feeds",
+            "followFeed",
+            "Follow a friends feed as it changes: Server-Sent Events activity.added, activity.edited, activity.removed, resync",
+        )
+        .query(
+            named("since", "The position to go on from, as `id`s tell it; the stream begins now without it. `Last-Event-ID` goes first.")
+                .schema(Some(string().pattern(Some("^[0-9]+$")))),
+        )
+        .of_media_type("text/event-stream")
+        .answers(200, "The stream. The data of `activity.added` and `activity.edited` is an Activity.", "Activity")
+        .header(200, "Feed-Position", INCLUDES),
         Operation::new(
             Get,
             "/v1/feeds/{username}/friends/explain",
@@ -221,6 +252,25 @@ fn feeds() -> Vec<Operation> {
         .fails(&[problem::ACTIVITY_NOT_FOUND])
         .answers(200, "Why, or why not.", "Explanation"),
         feed("/v1/feeds/{username}/mentions", "getMentions", "Read what has a user as its target"),
+        Operation::new(
+            Get,
+            "/v1/feeds/{username}/notifications",
+            "feeds",
+            "getNotifications",
+            "Read what concerns a user, in groups by verb, object and day",
+        )
+        .paged()
+        .answers(200, "A page of groups, the newest first.", "NotificationPage")
+        .header(200, "Feed-Position", INCLUDES),
+        Operation::new(
+            Post,
+            "/v1/feeds/{username}/notifications/marks",
+            "feeds",
+            "markNotifications",
+            "Mark notifications as seen, or as read and so seen",
+        )
+        .body("MarksBody", JSON)
+        .answers_nothing(204, "They are. An id of no group changes nothing."),
     ]
 }
 

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     openapi::schemas::TimeSchema,
+    position,
     problem::Failure,
     query::{Query, cut},
     reply::{Answer, Reply},
@@ -25,7 +26,7 @@ pub async fn list(api: Api, query: Query) -> Answer {
 
 fn after(query: &Query) -> Result<Option<i64>, Failure> {
     let Some(raw) = query.one("after")? else { return Ok(None) };
-    match whole(raw) {
+    match position::parse(raw) {
         Some(position) => Ok(Some(position)),
         None => Err(Failure::parameter("after", format!("'{}' is not a position", cut(raw)))),
     }
@@ -33,16 +34,12 @@ fn after(query: &Query) -> Result<Option<i64>, Failure> {
 
 fn limit(query: &Query) -> Result<usize, Failure> {
     let Some(raw) = query.one("limit")? else { return Ok(EventService::LIMIT_DEFAULT) };
-    let limit = whole(raw).and_then(|limit| usize::try_from(limit).ok());
+    let limit = position::parse(raw).and_then(|limit| usize::try_from(limit).ok());
     limit.filter(|limit| (1..=EventService::LIMIT_MAX).contains(limit)).ok_or_else(|| {
         let rule =
             format!("must be a whole number from 1 to {}, not '{}'", EventService::LIMIT_MAX, cut(raw));
         Failure::parameter("limit", rule)
     })
-}
-
-fn whole(raw: &str) -> Option<i64> {
-    raw.bytes().all(|byte| byte.is_ascii_digit()).then(|| raw.parse().ok()).flatten()
 }
 
 /// A stretch of the log of all changes.

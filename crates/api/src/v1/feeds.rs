@@ -48,10 +48,11 @@ async fn feed(api: &Api, request: &HttpRequest, path: &PathNames, query: &Query,
             // Whole activities come with their bodies.
             wanted.shape = Shape::Whole;
         }
-        let mut page = api.services.feeds.page(&wanted, &asked).await?;
+        let (mut page, position) = api.services.feeds.page_at(&wanted, &asked).await?;
         let items = std::mem::take(&mut page.items);
         if let Some(told) = api.services.bodies.complete(items, &api.services.activities).await? {
-            return Ok(reply::feed(api, request, query, &page, &told));
+            let told = reply::feed(api, request, query, &page, &told);
+            return Ok(told.at_position(position));
         }
     }
     Err(Failure::internal("a page could not be completed".to_owned()))

@@ -24,7 +24,7 @@ use feed_me_api::{
 };
 use feed_me_domain::{
     CursorCodec,
-    ports::{Clock, IdGenerator, SecretSource, Stores},
+    ports::{Clock, FeedFacts, IdGenerator, SecretSource, Stores},
 };
 use serde_json::Value;
 
@@ -50,10 +50,19 @@ pub(crate) fn services() -> Services {
 pub(crate) fn services_with(change: impl FnOnce(&mut Stores)) -> Services {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdGenerator> = Arc::new(SystemIds);
-    let mut stores = Stores::of(Arc::new(MemoryStore::new(clock.clone(), ids)));
+    let store = Arc::new(MemoryStore::new(clock.clone(), ids));
+    let mut stores = Stores::of(store.clone());
     change(&mut stores);
     let secrets: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
-    Services::new(&stores, &clock, &secrets, &CursorCodec::new(b"test"), Arc::new(Bodies::new(1 << 20)))
+    let facts: Arc<dyn FeedFacts> = store;
+    Services::new(
+        &stores,
+        &facts,
+        &clock,
+        &secrets,
+        &CursorCodec::new(b"test"),
+        Arc::new(Bodies::new(1 << 20)),
+    )
 }
 
 pub(crate) fn settings() -> Settings {

@@ -74,6 +74,10 @@ impl ActivityRepository for Notebook {
                 return Edited::UnknownTarget(name);
             }
             let Some(edited) = stored.edited(&patch, turn.stamp()) else { return Edited::Edited(stored) };
+            if edited.says_otherwise_than(&stored) {
+                pages.moved.retain(|(moved, _)| *moved != id);
+                pages.moved.extend(edited.edited_at.map(|at| (id, at)));
+            }
             tell(pages, turn, EventKind::ActivityEdited, &edited);
             pages.activities[at] = edited.clone();
             Edited::Edited(edited)

@@ -23,7 +23,7 @@ impl FeedRepository for Notebook {
         let span = Span { take: query.span.take.saturating_add(skip), ..query.span };
         let activities = stretch(all, &span, Placed::place, |one, other| other.cmp(one));
         let activities = activities.into_iter().skip(skip).collect();
-        Ok(Some(FeedSlice::whole(owner.id, activities)))
+        Ok(Some(FeedSlice::whole(owner.id, pages.counters.position, activities)))
     }
 
     async fn explain(&self, viewer: &Username, id: ActivityId) -> Result<Explained, StoreError> {

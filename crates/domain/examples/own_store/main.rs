@@ -14,6 +14,7 @@ mod application_keys;
 mod feeds;
 mod follows;
 mod notebook;
+mod notifications;
 mod others;
 mod relations;
 mod transfer;

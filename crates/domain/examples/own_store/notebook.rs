@@ -6,9 +6,10 @@ use std::{
 };
 
 use feed_me_domain::{
-    Activity, Attempt, Boundary, Direction, Keyed, LinkPlace, RelationKind, RequestKey, Span,
+    Activity, ActivityId, Attempt, Boundary, Direction, Keyed, LinkPlace, RelationKind, RequestKey, Span,
     StoredApplicationKey, StoredKey, Timestamp, User, UserKey, Username,
     follow::Edge,
+    notification::{GroupId, Mark},
     ports::{Clock, IdGenerator},
     sequence::{Counters, Event, Turn},
 };
@@ -22,6 +23,9 @@ pub(crate) struct Pages {
     pub(crate) activities: Vec<Activity>,
     pub(crate) links: Vec<Link>,
     pub(crate) relations: Vec<Tie>,
+    /// When edits said something else.
+    pub(crate) moved: Vec<(ActivityId, Timestamp)>,
+    pub(crate) marks: Vec<(UserKey, GroupId, Mark)>,
     pub(crate) events: Vec<Event>,
     pub(crate) answers: Vec<([u8; 32], StoredKey)>,
     pub(crate) secrets: Vec<(String, Vec<u8>)>,
@@ -119,6 +123,8 @@ impl Pages {
             activities: Vec::new(),
             links: Vec::new(),
             relations: Vec::new(),
+            moved: Vec::new(),
+            marks: Vec::new(),
             events: Vec::new(),
             answers: Vec::new(),
             secrets,

@@ -130,6 +130,7 @@ fn rename(pages: &mut Pages, old: &Username, new: &Username) {
 fn erase(pages: &mut Pages, user: &User, at: Timestamp) -> Erasure {
     let name = &user.username;
     pages.users.retain(|other| other.key != user.key);
+    pages.marks.retain(|(owner, ..)| *owner != user.key);
     pages.activities.retain(|activity| activity.actor != *name);
     let mut mentions = 0;
     for activity in pages.activities.iter_mut().filter(|activity| activity.target.as_ref() == Some(name)) {

@@ -6,9 +6,11 @@ use super::{
 };
 use crate::{
     activity::{ActivityPatch, Precondition},
+    feed::{FeedFilter, FeedKind, FeedQuery, Shape},
     follow::FollowFrom,
     given::Given,
     id::{ActivityId, UserId},
+    page::{PageLimit, Span},
     ports::{Atomicity, LogExtent},
     relation::RelationKind,
     sequence::EventKind,
@@ -168,4 +170,26 @@ pub(super) async fn trimming_forgets_the_oldest_and_keeps_the_last(world: World)
     assert_eq!(trim(world.now(), 100).await, 0);
     world.user("later").await;
     assert_eq!(world.position().await, 6, "the sequence does not go on");
+}
+
+pub(super) async fn a_page_tells_the_position_that_it_includes(world: World) {
+    let [ivan, eric] = world.users(["ivan", "eric"]).await;
+    world.follow(&ivan, &eric).await;
+    for round in 0..3 {
+        world.post(doing(&eric, "wrote").to(&ivan)).await;
+        let position = world.position().await;
+        assert_eq!(done(world.stores.events.reached().await), position, "round {round}");
+        for kind in [FeedKind::Own, FeedKind::Friends, FeedKind::Mentions] {
+            for shape in [Shape::Whole, Shape::Entry] {
+                let span = Span::first(PageLimit::default());
+                let (owner, filter) = (ivan.clone(), FeedFilter::default());
+                let query = FeedQuery { kind, owner, filter, span, skip: 0, shape };
+                let slice = done(world.stores.feeds.page(&query).await);
+                assert_eq!(slice.map(|slice| slice.position), Some(position), "{kind:?} {shape:?}");
+            }
+        }
+        if let Some(committed) = world.stores.events.last_committed() {
+            assert_eq!(committed, position);
+        }
+    }
 }

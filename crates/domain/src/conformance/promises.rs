@@ -111,6 +111,22 @@ macro_rules! every_promise {
                 an_edit_does_not_move_an_activity
                 what_is_told_about_visibility_is_what_is_stored
             }
+            notifications {
+                what_targets_a_user_is_grouped_by_verb_object_and_day
+                a_day_is_one_of_utc_and_ends_at_midnight
+                a_group_names_its_newest_actors_and_counts_all
+                followers_of_a_day_are_one_group
+                ones_own_doings_are_no_notifications
+                a_block_hides_notifications_until_it_ends
+                groups_are_right_after_edits_deletes_and_erasures
+                a_mark_holds_until_there_is_news
+                an_edit_is_news_where_it_says_something_else
+                a_mark_is_no_event_and_checks_its_user
+                a_mark_may_carry_a_key
+                every_boundary_of_groups_is_exact
+                a_walk_of_groups_gives_each_once_while_news_arrive
+                groups_equal_the_mentions_after_a_random_history
+            }
             events {
                 an_empty_log_begins_with_one
                 every_change_is_one_event_that_tells_whom_it_is_about
@@ -119,6 +135,7 @@ macro_rules! every_promise {
                 an_event_has_the_time_of_its_change
                 the_log_is_read_in_stretches
                 trimming_forgets_the_oldest_and_keeps_the_last
+                a_page_tells_the_position_that_it_includes
             }
             idempotency {
                 a_repeated_key_gives_the_first_answer_and_has_one_effect

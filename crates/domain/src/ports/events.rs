@@ -17,6 +17,18 @@ pub trait EventLog: Send + Sync {
     /// The position of the last event and of the oldest one that is still kept.
     async fn extent(&self) -> Result<LogExtent, StoreError>;
 
+    /// The position up to which everything that is read through these ports includes all changes: the last one, unless
+    /// something between the log and its readers is not as far yet.
+    async fn reached(&self) -> Result<i64, StoreError> {
+        Ok(self.extent().await?.last)
+    }
+
+    /// The position of the last event that was committed through this very store object, or was seen by a write of it;
+    /// none where that is not known without asking, as before the first write.
+    fn last_committed(&self) -> Option<i64> {
+        None
+    }
+
     /// Forgets at most `take` of the oldest events that happened before an instant, and says how many went. The last
     /// event always stays.
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError>;

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 
 use crate::{
+    changes::{Asked, Found},
     error::StoreError,
     feed::Position,
     follow::{Edge, Window},
@@ -43,9 +44,33 @@ pub trait FeedFacts: Send + Sync {
     /// What at most `take` events after a position changed, in their order.
     async fn changes(&self, after: i64, take: usize) -> Result<Vec<Change>, StoreError>;
 
+    /// Rows as they are now, whatever the log says about them.
+    async fn look_up(&self, asked: &Asked) -> Result<Found, StoreError>;
+
+    /// At most `take` activities of an author, the newest first.
+    async fn posted_by(&self, author: UserKey, take: usize) -> Result<Vec<ActivityFact>, StoreError>;
+
+    /// At most `take` activities that target a user, the newest first.
+    async fn targeting(&self, target: UserKey, take: usize) -> Result<Vec<ActivityFact>, StoreError>;
+
+    /// What the erasure that is the event at a position took away and changed, at most `take` activities of each, and
+    /// whether the erased user's activities could reach a reader. It is kept as long as the event is.
+    async fn traces(&self, position: i64, reader: UserKey, take: usize) -> Result<Traces, StoreError>;
+
     /// The position of the last event that was committed through this very store object; 0 where none was. It asks
     /// nobody: an event of another process is not in it.
     fn committed(&self) -> i64;
+}
+
+/// What an erasure did to feeds, by ids alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// Whether the reader had an edge to the erased user: a follow, or kept history.
+    pub was_reader: bool,
+    /// The activities that went.
+    pub gone: Vec<ActivityId>,
+    /// The activities of others that lost their target.
+    pub changed: Vec<ActivityId>,
 }
 
 /// A user, as far as feeds go.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use crate::ports::{
     ActivityRepository, ApplicationKeyRepository, DevelopmentRepository, EventLog, FeedRepository,
-    FollowRepository, IdempotencyStore, RelationRepository, SecretRepository, TransferRepository,
-    UserRepository,
+    FollowRepository, IdempotencyStore, NotificationRepository, RelationRepository, SecretRepository,
+    TransferRepository, UserRepository,
 };
 
 /// Everything that keeps data, as the services take it. One store may stand behind all of it, or one behind each.
@@ -19,6 +19,8 @@ pub struct Stores {
     pub relations: Arc<dyn RelationRepository>,
     /// Reads feeds.
     pub feeds: Arc<dyn FeedRepository>,
+    /// Reads and marks notifications.
+    pub notifications: Arc<dyn NotificationRepository>,
     /// Reads the log of changes.
     pub events: Arc<dyn EventLog>,
     /// Looks after stored answers.
@@ -42,6 +44,7 @@ impl Stores {
             + FollowRepository
             + RelationRepository
             + FeedRepository
+            + NotificationRepository
             + EventLog
             + IdempotencyStore
             + ApplicationKeyRepository
@@ -56,6 +59,7 @@ impl Stores {
             follows: store.clone(),
             relations: store.clone(),
             feeds: store.clone(),
+            notifications: store.clone(),
             events: store.clone(),
             idempotency: store.clone(),
             application_keys: store.clone(),

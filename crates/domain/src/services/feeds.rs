@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::{
     cursor::CursorCodec,
     error::{Error, Result},
-    feed::{FeedFilter, FeedItem, FeedKind, FeedQuery, Shape},
+    feed::{FeedFilter, FeedItem, FeedKind, FeedQuery, FeedSlice, Shape},
     follow::{Follow, Window},
     id::ActivityId,
     page::{Boundary, Direction, Span},
@@ -45,6 +45,8 @@ pub struct NumberedPage {
     pub items: Vec<FeedItem>,
     /// Whether there is a page after this one.
     pub has_next: bool,
+    /// The position in the order of all changes that it includes.
+    pub position: i64,
 }
 
 /// Whether and why an activity is in a friends feed.
@@ -87,15 +89,29 @@ impl FeedService {
     /// [`ActivityService::bodies`](crate::services::ActivityService::bodies) has; a body that is not there any more means
     /// that the activity went meanwhile, and the page is to be read again.
     pub async fn page(&self, wanted: &FeedRequest, request: &PageRequest) -> Result<Page<FeedItem>> {
+        Ok(self.page_at(wanted, request).await?.0)
+    }
+
+    /// The same, with the position in the order of all changes that the page includes.
+    pub async fn page_at(
+        &self,
+        wanted: &FeedRequest,
+        request: &PageRequest,
+    ) -> Result<(Page<FeedItem>, i64)> {
         let FeedRequest { kind, owner, filter, shape } = wanted;
         let (kind, shape) = (*kind, *shape);
         let walk = Walk { codec: &self.cursors, listing: kind.listing(), filter: filter.fingerprint() };
+        let position = OnceLock::new();
         let fetch = async |span| {
             let query =
                 FeedQuery { kind, owner: owner.clone(), filter: filter.clone(), span, skip: 0, shape };
-            Ok(self.feeds.page(&query).await?.map(|slice| (slice.owner.as_uuid(), slice.items)))
+            let Some(slice) = self.feeds.page(&query).await? else { return Ok(None) };
+            // Of the questions of one page the first one counts: what it includes, the second one does too.
+            position.get_or_init(|| slice.position);
+            Ok(Some((slice.owner.as_uuid(), slice.items)))
         };
-        walk.page(request, fetch).await?.ok_or_else(|| Error::UnknownUser(owner.clone()))
+        let page = walk.page(request, fetch).await?.ok_or_else(|| Error::UnknownUser(owner.clone()))?;
+        Ok((page, position.get().copied().unwrap_or_default()))
     }
 
     /// The page of a number (from 1) of a feed that is cut into pages of `size`. About bodies, see
@@ -111,10 +127,10 @@ impl FeedService {
         let FeedRequest { kind, owner, filter, shape } = wanted.clone();
         let query = FeedQuery { kind, owner, filter, span, skip, shape };
         let slice = self.feeds.page(&query).await?;
-        let mut items = slice.ok_or(Error::UnknownUser(query.owner))?.items;
+        let FeedSlice { mut items, position, .. } = slice.ok_or(Error::UnknownUser(query.owner))?;
         let has_next = size < items.len();
         items.truncate(size);
-        Ok(NumberedPage { items, has_next })
+        Ok(NumberedPage { items, has_next, position })
     }
 
     /// Why an activity is, or is not, in a user's friends feed.

@@ -18,7 +18,7 @@ fn wanted(kind: FeedKind, filter: FeedFilter) -> FeedRequest {
 
 fn slice(seconds: &[i64]) -> FeedSlice {
     let activities = seconds.iter().map(|&second| activity("eric", second)).collect();
-    FeedSlice::whole(user_id(1), activities)
+    FeedSlice::whole(user_id(1), 7, activities)
 }
 
 fn filter(verbs: &[&str], include_self: bool) -> FeedFilter {
@@ -120,6 +120,6 @@ async fn a_huge_page_number_is_a_page_past_the_end() {
         feeds.expect_page().withf(move |query| query.skip == skip).return_once(|_| Ok(Some(slice(&[]))));
         let page =
             service(feeds).numbered_page(&FeedRequest::of(FeedKind::Own, name("ivan")), number, size).await;
-        assert_eq!(page, Ok(NumberedPage { items: vec![], has_next: false }));
+        assert_eq!(page, Ok(NumberedPage { items: vec![], has_next: false, position: 7 }));
     }
 }

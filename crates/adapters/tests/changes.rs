@@ -1,0 +1,299 @@
+//! Changes of friends feeds: put into old copies, they are the feeds, whatever happened in between.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "support/postgres.rs"]
+mod fresh_postgres;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use feed_me_adapters::{
+    memory::MemoryStore,
+    postgres::{PgOptions, PgStore, migrations},
+    sqlite::{Access, SqliteOptions, SqliteStore},
+    system::{SystemClock, SystemIds},
+};
+use feed_me_domain::{
+    Activity, ActivityId, ActivityPatch, Boundary, Direction, FeedFilter, FeedKind, FeedQuery, FollowFrom,
+    FollowRequest, Given, NewActivity, Precondition, PutUser, RelationKind, Shape, Span, Timestamp,
+    UnfollowRequest, UserPatch, Username, Verb,
+    ports::{FeedFacts, Posted, Stores},
+    services::ChangeService,
+};
+use fresh_postgres::FreshDatabase;
+
+/// Choices, the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % end
+    }
+}
+
+/// What a client has of a feed.
+#[derive(Default)]
+struct Copy {
+    position: i64,
+    items: BTreeMap<ActivityId, Activity>,
+}
+
+struct World {
+    stores: Stores,
+    changes: ChangeService,
+    users: Vec<Username>,
+    copies: Vec<Copy>,
+    activities: Vec<ActivityId>,
+    random: Random,
+    names: usize,
+}
+
+impl World {
+    async fn new(stores: Stores, facts: Arc<dyn FeedFacts>, seed: u64) -> Self {
+        let changes =
+            ChangeService::new(stores.users.clone(), stores.activities.clone(), stores.events.clone(), facts);
+        let (users, copies, activities) = (Vec::new(), Vec::new(), Vec::new());
+        let mut world = Self { stores, changes, users, copies, activities, random: Random(seed), names: 0 };
+        for _ in 0..5 {
+            world.join().await;
+        }
+        world
+    }
+
+    async fn join(&mut self) {
+        let username = Username::parse(&format!("user {}", self.names)).unwrap();
+        self.names += 1;
+        let wish = PutUser { username: username.clone(), display_name: Given::Absent };
+        self.stores.users.put(wish).await.unwrap();
+        let position = self.stores.events.extent().await.unwrap().last;
+        self.users.push(username);
+        self.copies.push(Copy { position, ..Copy::default() });
+    }
+
+    fn any(&mut self) -> Username {
+        let index = self.random.below(self.users.len());
+        self.users[index].clone()
+    }
+
+    async fn post(&mut self, actor: Username, target: Option<Username>, published: Option<Timestamp>) {
+        let activity = NewActivity {
+            actor,
+            verb: Verb::parse("wrote").unwrap(),
+            object: Given::Absent,
+            target: target.map_or(Given::Absent, Given::Value),
+            published,
+            external_id: None,
+            data: None,
+        };
+        let posted = self.stores.activities.post(activity, None).await.unwrap();
+        if let feed_me_domain::Attempt::Done(Posted::Created(activity)) = posted {
+            self.activities.push(activity.id);
+        }
+    }
+
+    /// Something happens.
+    async fn step(&mut self) {
+        let (one, other) = (self.any(), self.any());
+        let past = Timestamp::EPOCH.plus_micros(i64::try_from(self.random.below(1000)).unwrap());
+        match self.random.below(20) {
+            0..5 => {
+                let target = (self.random.below(2) == 0).then_some(other);
+                let published = (self.random.below(3) == 0).then_some(past);
+                self.post(one, target, published).await;
+            }
+            5..9 => {
+                let from = match self.random.below(4) {
+                    0 => Some(FollowFrom::Now),
+                    1 => Some(FollowFrom::At(past)),
+                    2 => Some(FollowFrom::Beginning),
+                    _ => None,
+                };
+                let request = FollowRequest { follower: one, followee: other, from };
+                self.stores.follows.follow(request, None).await.unwrap();
+            }
+            9..11 => {
+                let keep_history = self.random.below(2) == 0;
+                let request = UnfollowRequest { follower: one, followee: other, keep_history };
+                self.stores.follows.unfollow(request, None).await.unwrap();
+            }
+            11..13 if !self.activities.is_empty() => {
+                let at = self.random.below(self.activities.len());
+                let target = if self.random.below(2) == 0 { Given::Value(other) } else { Given::Null };
+                let patch = ActivityPatch { target, ..ActivityPatch::default() };
+                let edited = self.stores.activities.edit(self.activities[at], patch, Precondition::None);
+                edited.await.unwrap();
+            }
+            13..15 if !self.activities.is_empty() => {
+                let at = self.random.below(self.activities.len());
+                let id = self.activities.swap_remove(at);
+                self.stores.activities.delete(id, Precondition::None).await.unwrap();
+            }
+            15 => {
+                let kind = [RelationKind::Block, RelationKind::Mute][self.random.below(2)];
+                self.stores.relations.add(kind, &one, &other).await.unwrap();
+            }
+            16..18 => {
+                let kind = [RelationKind::Block, RelationKind::Mute][self.random.below(2)];
+                self.stores.relations.remove(kind, &one, &other).await.unwrap();
+            }
+            18 => {
+                let username = Username::parse(&format!("user {}", self.names)).unwrap();
+                self.names += 1;
+                let patch = UserPatch { username: Some(username.clone()), display_name: Given::Absent };
+                self.stores.users.edit(&one, patch).await.unwrap();
+                let index = self.users.iter().position(|user| *user == one).unwrap();
+                self.users[index] = username;
+            }
+            19 if self.random.below(3) == 0 => {
+                let index = self.users.iter().position(|user| *user == one).unwrap();
+                self.stores.users.erase(&one).await.unwrap();
+                self.users.remove(index);
+                self.copies.remove(index);
+                self.join().await;
+            }
+            _ => {}
+        }
+    }
+
+    async fn feed(&self, owner: &Username) -> BTreeMap<ActivityId, Activity> {
+        let span = Span { boundary: Boundary::Top, direction: Direction::Forward, take: 10_000 };
+        let (kind, filter) = (FeedKind::Friends, FeedFilter::default());
+        let query = FeedQuery { kind, owner: owner.clone(), filter, span, skip: 0, shape: Shape::Whole };
+        let slice = self.stores.feeds.page(&query).await.unwrap().unwrap();
+        let items = slice.into_whole().unwrap();
+        items.into_iter().map(|activity| (activity.id, activity)).collect()
+    }
+
+    /// Brings a copy up to date, and compares it with the feed.
+    async fn sync(&mut self, index: usize) {
+        let owner = self.users[index].clone();
+        let changes = self.changes.friends(&owner, Some(self.copies[index].position)).await.unwrap();
+        assert!(!changes.resync, "nothing here is so large");
+        let copy = &mut self.copies[index];
+        for id in &changes.removed {
+            copy.items.remove(id);
+        }
+        for activity in changes.added.into_iter().chain(changes.edited) {
+            copy.items.insert(activity.id, activity);
+        }
+        copy.position = changes.position;
+        let feed = self.feed(&owner).await;
+        assert_eq!(self.copies[index].items, feed, "the copy of '{owner}' at {}", changes.position);
+        let nothing = self.changes.friends(&owner, Some(changes.position)).await.unwrap();
+        assert!(nothing.added.is_empty() && nothing.edited.is_empty() && nothing.removed.is_empty());
+    }
+
+    async fn run(&mut self, steps: usize) {
+        for _ in 0..steps {
+            self.step().await;
+            // Some copies are old before they are brought up to date.
+            let index = self.random.below(self.users.len() * 4);
+            if index < self.users.len() {
+                self.sync(index).await;
+            }
+        }
+        for index in 0..self.users.len() {
+            self.sync(index).await;
+        }
+    }
+}
+
+fn memory() -> (Stores, Arc<MemoryStore>) {
+    let store = Arc::new(MemoryStore::new(Arc::new(SystemClock), Arc::new(SystemIds)));
+    (Stores::of(store.clone()), store)
+}
+
+#[tokio::test]
+async fn copies_in_memory_are_the_feeds() {
+    for seed in 0..40 {
+        let (stores, facts) = memory();
+        World::new(stores, facts, seed).await.run(300).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_sqlite_are_the_feeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteOptions {
+        path: folder.path().join("feed-me.db"),
+        access: Access::ReadWrite { pages_max: None },
+        readers: 2,
+        acquire_timeout: Duration::from_secs(30),
+        commit_group_max: 16,
+    };
+    let store = Arc::new(SqliteStore::open(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap());
+    store.migrate().await.unwrap();
+    World::new(Stores::of(store.clone()), store, 7).await.run(500).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_postgres_are_the_feeds() {
+    let database = FreshDatabase::new();
+    migrations::run_pending(&database.url).unwrap();
+    let options = PgOptions {
+        url: database.url.clone(),
+        pool_size: 2,
+        acquire_timeout: Duration::from_secs(30),
+        commit_group_max: 16,
+    };
+    let store = Arc::new(PgStore::connect(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap());
+    World::new(Stores::of(store.clone()), store, 8).await.run(500).await;
+}
+
+#[tokio::test]
+async fn a_follow_that_moves_more_than_a_thousand_asks_for_the_feed_to_be_read_again() {
+    let (stores, facts) = memory();
+    let mut world = World::new(stores, facts, 1).await;
+    let (reader, author) = (world.users[0].clone(), world.users[1].clone());
+    for count in [1000, 1] {
+        for _ in 0..count {
+            world.post(author.clone(), None, None).await;
+        }
+        let position = world.stores.events.extent().await.unwrap().last;
+        let request = FollowRequest { follower: reader.clone(), followee: author.clone(), from: None };
+        world.stores.follows.follow(request, None).await.unwrap();
+        let changes = world.changes.friends(&reader, Some(position)).await.unwrap();
+        assert_eq!((changes.resync, changes.added.len()), if count == 1 { (true, 0) } else { (false, 1000) });
+        assert_eq!(changes.position, position + 1);
+        let (follower, followee) = (reader.clone(), author.clone());
+        let request = UnfollowRequest { follower, followee, keep_history: false };
+        world.stores.follows.unfollow(request, None).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn positions_that_the_log_does_not_have_are_a_resync_or_refused() {
+    let (stores, facts) = memory();
+    let world = World::new(stores, facts, 1).await;
+    let reader = &world.users[0];
+    let last = world.stores.events.extent().await.unwrap().last;
+    assert!(world.changes.friends(reader, Some(last + 1)).await.is_err());
+    assert_eq!(world.changes.friends(reader, None).await.unwrap().position, last);
+    world.stores.events.trim(Timestamp::MAX, 3).await.unwrap();
+    assert!(!world.changes.friends(reader, Some(3)).await.unwrap().resync);
+    let resync = world.changes.friends(reader, Some(2)).await.unwrap();
+    assert_eq!((resync.resync, resync.position), (true, last));
+    let nobody = Username::parse("nobody").unwrap();
+    assert!(world.changes.friends(&nobody, None).await.is_err());
+}
+
+#[tokio::test]
+async fn many_events_are_told_in_several_answers() {
+    let (stores, facts) = memory();
+    let mut world = World::new(stores, facts, 1).await;
+    let (reader, author) = (world.users[0].clone(), world.users[1].clone());
+    let request = FollowRequest { follower: reader.clone(), followee: author.clone(), from: None };
+    world.stores.follows.follow(request, None).await.unwrap();
+    let mut position = world.stores.events.extent().await.unwrap().last;
+    for _ in 0..6000 {
+        world.post(author.clone(), None, None).await;
+    }
+    let mut counts = Vec::new();
+    for _ in 0..3 {
+        let changes = world.changes.friends(&reader, Some(position)).await.unwrap();
+        counts.push(changes.added.len());
+        position = changes.position;
+    }
+    assert_eq!(counts, [5000, 1000, 0]);
+}

@@ -1,0 +1,2 @@
+-- When an edit last gave the activity another verb, object or target: news to whom it targets.
+alter table activities add column moved_at integer;

@@ -1,0 +1,2 @@
+drop table erased_readers;
+drop table erased_activities;
