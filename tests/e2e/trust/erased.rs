@@ -108,10 +108,11 @@ fn traces<'r>(rows: &'r [String], ids: &'r [String]) -> Vec<(&'r str, &'r str)> 
     rows.iter().flat_map(find).collect()
 }
 
-/// Ids of what is gone may stay in events.
+/// Ids of what is gone may stay in events, and beside the event of the erasure, which tells listeners what to remove.
 fn is_bare_id_in_events(trace: &str, row: &str) -> bool {
     let is_id = uuid::Uuid::parse_str(trace).is_ok();
-    is_id && (row.starts_with("events:") || row.starts_with("public.events:"))
+    let table = row.split(':').next().unwrap_or_default();
+    is_id && ["events", "erased_activities"].contains(&table.trim_start_matches("public."))
 }
 
 /// No number in the log leads back to a person: whatever number the person had is given to nobody, and no row has it
