@@ -1,7 +1,7 @@
 //! What the server tells about itself, in Prometheus' text form.
 //!
 //! What happens is counted where it happens, by handles that are there before ([`requests`], [`admission`]); what can be
-//! asked is asked when somebody reads the metrics ([`sources`], [`process`]). No label has a value that a client chooses.
+//! asked is asked when somebody reads the metrics (`sources`, `process`). No label has a value that a client chooses.
 
 pub mod admission;
 mod process;

@@ -65,7 +65,7 @@ impl ChangeService {
     }
 
     /// What changed in a user's friends feed after a position; without one, only the position of now. At most
-    /// [`EVENTS_MAX`] events are gone through: the answer then leads to a position that is not the last one.
+    /// 5,000 events are gone through: the answer then leads to a position that is not the last one.
     pub async fn friends(&self, viewer: &Username, since: Option<i64>) -> Result<FeedChanges> {
         let found = self.users.find(viewer).await?;
         let viewer = found.ok_or_else(|| Error::UnknownUser(viewer.clone()))?.key;
