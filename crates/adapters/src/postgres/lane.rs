@@ -37,6 +37,9 @@ use crate::{
 /// How many writes wait in the queue before the next has to wait outside.
 const QUEUE_MAX: usize = 1024;
 
+/// How long a write that is carried out again, alone, waits for a session beyond the deadline of its group.
+const RETRY_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Whether a write may share its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Company {
@@ -187,8 +190,10 @@ fn carry_out(shared: &Shared, mut group: Vec<Job>, deadline: Instant) {
         Ok(()) => group.into_iter().for_each(|job| job.answer(None)),
         // One of them failed, or all would; nothing is stored.
         Err(StoreError::Failed(_)) if 1 < group.len() && !is_committing => {
+            // Where the database is there, a session is too; where it is not, nobody waits for the time-outs of all before.
+            let deadline = deadline.max(Instant::now() + RETRY_PATIENCE);
             for job in group {
-                carry_out(shared, vec![job], Instant::now() + shared.options.acquire_timeout);
+                carry_out(shared, vec![job], deadline);
             }
         }
         Err(error) => group.into_iter().for_each(|job| job.answer(Some(&error))),
