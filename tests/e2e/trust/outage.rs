@@ -158,7 +158,7 @@ impl Load {
                 when.collect::<Vec<_>>()
             );
             // A write waits for its turn in the lane, for a session, and once more alone where its group broke.
-            let waits = if seen.what.starts_with("POST") { 4 } else { 1 };
+            let waits = if seen.what.starts_with("POST") { 12 } else { 1 };
             assert!(took < waits * ACQUIRE_TIMEOUT + SLACK, "too late: {told}");
             if seen.what == "GET /livez" {
                 assert_eq!(seen.status, 200, "{told}");
