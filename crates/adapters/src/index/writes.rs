@@ -44,9 +44,12 @@ pub(super) fn noting(stores: &Stores, index: &Arc<FeedIndex>) -> Stores {
 }
 
 impl<P: ?Sized> Noting<P> {
-    /// Passes the outcome of a write on when the index has taken the write in. Also of one that failed: it may be stored.
-    async fn noted<T>(&self, outcome: T) -> T {
-        self.index.note().await;
+    /// Passes the outcome of a write on when the index has taken the write in. One that failed is answered at once: while
+    /// the database is away the index cannot get any further, and what is stored of it all the same is seen in the log.
+    async fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if outcome.is_ok() {
+            self.index.note().await;
+        }
         outcome
     }
 }
