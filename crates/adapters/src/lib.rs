@@ -3,6 +3,7 @@
 //! One module for each way to keep the promise. Adapters hold no rules: what a write means is decided by the domain,
 //! and the conformance suite that the domain ships runs on every one of them.
 
+mod batching;
 pub mod index;
 pub mod memory;
 mod notices;

@@ -8,6 +8,7 @@
 
 mod activities;
 mod application_keys;
+mod backup;
 mod development;
 mod edges;
 mod errors;

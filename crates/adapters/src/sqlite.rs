@@ -6,6 +6,7 @@
 
 mod activities;
 mod application_keys;
+mod backup;
 mod development;
 mod errors;
 mod events;

@@ -15,8 +15,8 @@ use feed_me_adapters::{
     system::{SystemClock, SystemIds, SystemSecrets, random_key},
 };
 use feed_me_domain::{
-    CursorCodec, StoreError,
-    ports::{Clock, FeedFacts, IdGenerator, SecretSource, Stores},
+    CursorCodec, StoreError, Timestamp,
+    ports::{BackupRepository, Clock, FeedFacts, IdGenerator, SecretSource, Stores},
 };
 
 pub use self::{
@@ -248,6 +248,24 @@ impl Database {
             Store::Sqlite(store) => matches!(store.lock_for_serving(), Err(AlreadyServed::Held { .. })),
             Store::Postgres(_) => false,
         }
+    }
+
+    /// All rows, to give and to take.
+    pub fn backups(&self) -> Arc<dyn BackupRepository> {
+        match &self.store {
+            Store::Sqlite(store) => store.clone(),
+            Store::Postgres(store) => store.clone(),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Tells the database that many rows came at once.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        self.stores().transfer.settle().await
     }
 
     fn stores(&self) -> Stores {

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use feed_me_domain::{KeyId, KeyName, Scopes, transfer::OnBadRecord};
 
 use crate::{
+    backup::Place,
     settings::{Asked, Override},
     transfer::{Destination, ImportPlan},
 };
@@ -60,6 +61,10 @@ pub enum Command {
     Import(ImportArgs),
     /// Write everything into files that import reads
     Export(ExportArgs),
+    /// Write all rows of the database into a folder or object storage, while it may be served
+    Backup(BackupArgs),
+    /// Put a backup into a database that nobody serves: all of it, or nothing
+    Restore(RestoreArgs),
     /// Compare the feeds in memory with those that the database answers
     Verify(VerifyArgs),
     /// Make, list and revoke application keys
@@ -143,6 +148,52 @@ pub struct ExportArgs {
     /// Compress by gzip
     #[arg(long)]
     pub gzip: bool,
+}
+
+const STORAGE: &str = "\
+Object storage is S3, or what speaks its protocol. AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and \
+AWS_ENDPOINT_URL say how to reach it, as for other programs.";
+
+/// `feed-me backup`
+#[derive(Args, Clone, Debug)]
+#[command(after_help = format!("\
+Everything is in it as it was at one instant: users, activities, follows, events, stored answers, keys and secrets. So it \
+has to be kept as safe as the database. Each part has its digest in SHA256SUMS, which is written last.
+
+{STORAGE}
+
+Examples:
+  feed-me backup backups/monday
+  feed-me backup s3://my-backups/feed-me/monday --database-url postgres://me:secret@db/feed"))]
+pub struct BackupArgs {
+    /// A folder, or s3://bucket/prefix; no other backup may be there
+    #[arg(value_name = "DESTINATION")]
+    pub destination: Place,
+}
+
+/// `feed-me restore`
+#[derive(Args, Clone, Debug)]
+#[command(after_help = format!("\
+The database is made where it is missing, and must be empty without --replace. Where anything fails it stays as it \
+was. A backup of either database is restored into the other as well. Stop all servers first, and start them afterwards: \
+they know nothing of what happens here.
+
+{STORAGE}
+
+Examples:
+  feed-me restore backups/monday --database-url sqlite://restored/feed-me.db
+  feed-me restore s3://my-backups/feed-me/monday --replace
+  feed-me restore --check backups/monday           is it whole? Needs no database"))]
+pub struct RestoreArgs {
+    /// A folder, or s3://bucket/prefix
+    #[arg(value_name = "SOURCE")]
+    pub source: Place,
+    /// Take away all that is in the database
+    #[arg(long)]
+    pub replace: bool,
+    /// Only read the backup and tell whether it is whole
+    #[arg(long, conflicts_with = "replace")]
+    pub check: bool,
 }
 
 /// `feed-me verify`
@@ -272,6 +323,9 @@ mod tests {
             ("feed-me keys create --name a", ErrorKind::MissingRequiredArgument),
             ("feed-me keys create --name a --scopes root", ErrorKind::ValueValidation),
             ("feed-me keys create --name a --scopes ,", ErrorKind::ValueValidation),
+            ("feed-me backup", ErrorKind::MissingRequiredArgument),
+            ("feed-me backup gs://a/b", ErrorKind::ValueValidation),
+            ("feed-me restore a --check --replace", ErrorKind::ArgumentConflict),
             ("feed-me keys revoke 7", ErrorKind::ValueValidation),
         ] {
             let error = parsed(line).unwrap_err();

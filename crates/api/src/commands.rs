@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod backup;
 mod keys;
 mod migrate;
 mod serve;
@@ -15,6 +16,7 @@ use std::{
 
 use crate::{
     app::OpenFailure,
+    backup::{BackupFailure, RestoreFailure},
     cli::{Cli, Command},
     logging, openapi,
     settings::{self, Loaded, SettingsError},
@@ -47,6 +49,12 @@ pub enum Failure {
     /// The export failed.
     #[error("export: {0}")]
     Export(#[from] ExportFailure),
+    /// There is no backup.
+    #[error("backup: {0}")]
+    Backup(#[from] BackupFailure),
+    /// Nothing was restored.
+    #[error("restore: {0}")]
+    Restore(#[from] RestoreFailure),
     /// The index and the database differ.
     #[error("the index and the database differ")]
     Differs,
@@ -71,6 +79,8 @@ pub async fn run(cli: Cli, environment: Vec<(OsString, OsString)>) -> Result<(),
         Command::Migrate(args) => migrate::migrate(args, load()?.settings).await,
         Command::Import(args) => transfer::import(args, load()?.settings).await,
         Command::Export(args) => transfer::export(args, load()?.settings).await,
+        Command::Backup(args) => backup::back_up(args, load()?.settings).await,
+        Command::Restore(args) => backup::restore(args, load()?.settings).await,
         Command::Verify(args) => verify::verify(args, load()?.settings).await,
         Command::Keys(command) => keys::keys(command, load()?.settings).await,
         Command::VerifyConfig(args) => verify_config::verify_config(args, &load()?),

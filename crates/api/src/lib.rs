@@ -6,12 +6,13 @@
 //! [`auth`]; [`traffic`] says what each route takes), and what is told about it ([`observe`], [`metrics`], [`openapi`]).
 //!
 //! Around it stands the binary: [`cli`] says what can be typed, [`commands`] does it, with [`settings`] and [`logging`];
-//! [`app`] puts everything together, and [`transfer`] reads and writes files.
+//! [`app`] puts everything together, and [`transfer`] reads and writes files, [`backup`] whole databases.
 
 pub mod accept;
 pub mod app;
 pub mod auth;
 pub mod background;
+pub mod backup;
 pub mod bodies;
 pub mod body;
 pub mod classic;

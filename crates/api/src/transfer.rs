@@ -20,7 +20,7 @@ mod import;
 mod input;
 mod line;
 mod output;
-mod progress;
+pub(crate) mod progress;
 mod view;
 
 pub use self::{

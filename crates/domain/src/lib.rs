@@ -19,6 +19,7 @@
 
 pub mod activity;
 pub mod application_key;
+pub mod backup;
 pub mod caller;
 pub mod changes;
 #[cfg(feature = "conformance")]

@@ -10,6 +10,7 @@
 
 mod activities;
 mod application_keys;
+mod backup;
 mod clock;
 mod development;
 mod events;
@@ -25,6 +26,6 @@ mod transfer;
 mod users;
 
 pub use self::{
-    activities::*, application_keys::*, clock::*, development::*, events::*, facts::*, feeds::*, follows::*,
+    activities::*, application_keys::*, backup::*, clock::*, development::*, events::*, facts::*, feeds::*, follows::*,
     idempotency::*, notifications::*, relations::*, secrets::*, stores::*, transfer::*, users::*,
 };

@@ -3,6 +3,8 @@
 //! The functions block, and work on a session of their own: `url` must lead to the database itself, not to a pooler in
 //! transaction mode, since the lock belongs to the session. Of several that come at once one works and the others wait.
 
+use std::cmp::Ordering;
+
 use diesel::{
     RunQueryDsl,
     connection::SimpleConnection,
@@ -67,6 +69,33 @@ pub(super) fn pending_on(conn: &mut PgConnection) -> Outcome<Vec<String>> {
     Ok(embedded()?.into_iter().filter(|(version, _)| !done.contains(version)).map(|(_, name)| name).collect())
 }
 
+/// The names of all that there are, in order.
+pub(super) fn known_names() -> Outcome<Vec<String>> {
+    Ok(embedded()?.into_iter().map(|(_, name)| name).collect())
+}
+
+/// The names of those that made the schema, in order.
+pub(super) fn applied_names(conn: &mut PgConnection) -> Outcome<Vec<String>> {
+    let pending = pending_on(conn)?;
+    Ok(known_names()?.into_iter().filter(|name| !pending.contains(name)).collect())
+}
+
+/// Runs, or takes back, so many that these first ones alone have made the schema.
+pub(super) fn run_only(conn: &mut PgConnection, wanted: usize) -> Outcome<()> {
+    loop {
+        match conn.applied_migrations().map_err(failed)?.len().cmp(&wanted) {
+            Ordering::Equal => return Ok(()),
+            Ordering::Less => conn.run_next_migration(EMBEDDED).map_err(failed)?,
+            Ordering::Greater => conn.revert_last_migration(EMBEDDED).map_err(failed)?,
+        };
+    }
+}
+
+/// Runs those that are left.
+pub(super) fn run_rest(conn: &mut PgConnection) -> Outcome<()> {
+    conn.run_pending_migrations(EMBEDDED).map(|_| ()).map_err(failed)
+}
+
 /// (version, name) of all migrations, in order.
 fn embedded() -> Outcome<Vec<(String, String)>> {
     let mut all: Vec<Box<dyn Migration<Pg>>> = EMBEDDED.migrations().map_err(failed)?;
@@ -77,7 +106,7 @@ fn embedded() -> Outcome<Vec<(String, String)>> {
         .collect())
 }
 
-fn locked<T>(url: &str, work: impl FnOnce(&mut PgConnection) -> Outcome<T>) -> Result<T, StoreError> {
+pub(super) fn locked<T>(url: &str, work: impl FnOnce(&mut PgConnection) -> Outcome<T>) -> Result<T, StoreError> {
     with_session(url, |conn| {
         conn.batch_execute(&format!("select pg_advisory_lock({LOCK})"))?;
         let encoding: String =

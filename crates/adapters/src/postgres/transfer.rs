@@ -112,7 +112,7 @@ where
 {
     conn.batch_execute(&format!("declare exported no scroll cursor for {query}"))?;
     loop {
-        let rows: Vec<R> = Fetch::<ST>(std::marker::PhantomData).load(conn)?;
+        let rows: Vec<R> = Fetch::<ST>::default().load(conn)?;
         if rows.is_empty() {
             conn.batch_execute("close exported")?;
             return Ok(ControlFlow::Continue(()));
@@ -126,7 +126,13 @@ where
 }
 
 /// `fetch` as a statement with typed rows. It is never kept: the same text means other columns with another cursor.
-struct Fetch<ST>(std::marker::PhantomData<ST>);
+pub(super) struct Fetch<ST>(std::marker::PhantomData<ST>);
+
+impl<ST> Default for Fetch<ST> {
+    fn default() -> Self {
+        Self(std::marker::PhantomData)
+    }
+}
 
 impl<ST> diesel::query_builder::QueryFragment<diesel::pg::Pg> for Fetch<ST> {
     fn walk_ast<'b>(

@@ -1,5 +1,7 @@
 //! The schema of a file, and how it comes to be current.
 
+use std::cmp::Ordering;
+
 use diesel::{SqliteConnection, migration::MigrationSource, prelude::*, sqlite::Sqlite};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use feed_me_domain::error::StoreError;
@@ -73,6 +75,42 @@ pub(super) fn pending(conn: &mut SqliteConnection) -> Result<Vec<String>, Troubl
     let mut missing: Vec<_> = missing.map(ToString::to_string).collect();
     missing.sort();
     Ok(missing)
+}
+
+/// The names of all that there are, in order.
+pub(super) fn known_names() -> Result<Vec<String>, Trouble> {
+    Ok(known()?.into_iter().map(|(_, name)| name).collect())
+}
+
+/// The names of those that made the schema, in order.
+pub(super) fn applied_names(conn: &mut SqliteConnection) -> Result<Vec<String>, Trouble> {
+    let applied = applied(conn)?;
+    Ok(known()?.into_iter().filter(|(version, _)| applied.contains(version)).map(|(_, name)| name).collect())
+}
+
+/// Runs, or takes back, so many that these first ones alone have made the schema.
+pub(super) fn run_only(conn: &mut SqliteConnection, wanted: usize) -> Result<(), Trouble> {
+    loop {
+        match applied(conn)?.len().cmp(&wanted) {
+            Ordering::Equal => return Ok(()),
+            Ordering::Less => conn.run_next_migration(MIGRATIONS).map_err(failed)?,
+            Ordering::Greater => conn.revert_last_migration(MIGRATIONS).map_err(failed)?,
+        };
+    }
+}
+
+/// Runs those that are left.
+pub(super) fn run_rest(conn: &mut SqliteConnection) -> Result<(), Trouble> {
+    conn.run_pending_migrations(MIGRATIONS).map(|_| ()).map_err(failed)
+}
+
+/// (version, name) of all, in order.
+fn known() -> Result<Vec<(String, String)>, Trouble> {
+    let known = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(failed)?;
+    let names = known.iter().map(|migration| migration.name());
+    let mut names: Vec<_> = names.map(|name| (name.version().to_string(), name.to_string())).collect();
+    names.sort();
+    Ok(names)
 }
 
 fn applied(conn: &mut SqliteConnection) -> Result<Vec<String>, Trouble> {
