@@ -7,6 +7,7 @@
 
 mod activities;
 mod auth;
+mod backups;
 mod batch;
 mod binary;
 mod classic;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::kit::{Place, Store, World};
 
 /// A small world with one of everything.
-async fn lives(world: &World) {
+pub(crate) async fn lives(world: &World) {
     let [ivan, eric, niko, zoe] = world.users(["ivan", "eric", "Ünïcode 😀", "zoe"]).await;
     world.patch(&zoe.path(), json!({ "display_name": "Zoë \"Z\"" })).await.is(200);
     for (at, object) in [("2019-01-01T00:00:00Z", "old"), ("2020-01-01T00:00:00.123456Z", "mid")] {
