@@ -30,6 +30,8 @@ mod races;
 mod random;
 mod real_data;
 mod relations;
+mod tls;
+mod traces;
 mod transfer;
 mod trust;
 mod users;

@@ -83,6 +83,15 @@ impl Auth {
 
     /// Who sends a request with these headers.
     async fn caller(self: &Arc<Self>, headers: &HeaderMap) -> Result<Arc<Caller>, Failure> {
+        self.caller_if(headers, || Ok(())).await
+    }
+
+    /// The same; before the store is asked about a credential that is not known, `may_look` may say no.
+    async fn caller_if(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        may_look: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<Arc<Caller>, Failure> {
         if self.mode == AuthMode::Off {
             return Ok(Arc::new(Caller::Anyone));
         }
@@ -97,7 +106,10 @@ impl Auth {
                 tokio::spawn(async move { auth.look(&shown, digest).await });
                 caller
             }
-            Freshness::Unknown => self.look(shown, digest).await?,
+            Freshness::Unknown => {
+                may_look()?;
+                self.look(shown, digest).await?
+            }
         };
         if let Caller::Application { id, .. } = &*caller {
             self.services.application_keys.note_use(*id);

@@ -20,6 +20,7 @@ use crate::{
     cli::{Cli, Command},
     logging, openapi,
     settings::{self, Loaded, SettingsError},
+    tls::TlsFault,
     transfer::{ExportFailure, ImportFailure},
 };
 
@@ -40,6 +41,9 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     /// The server broke off.
     #[error("cannot serve: {0}")]
     Serve(io::Error),

@@ -4,10 +4,11 @@
 //! `draft-ietf-httpapi-ratelimit-headers` has it: `r` requests are left, and the bucket is full again in `t` seconds.
 
 use std::{
+    collections::HashMap,
     net::IpAddr,
     num::NonZeroU32,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -18,6 +19,7 @@ use governor::{
     middleware::StateInformationMiddleware,
     state::keyed::DashMapStateStore,
 };
+use parking_lot::Mutex;
 use twox_hash::XxHash3_128;
 
 use crate::{
@@ -37,11 +39,13 @@ pub enum Class {
     Write,
     /// What is much work.
     Heavy,
+    /// Bad credentials, by address.
+    BadCredential,
 }
 
 impl Class {
     /// All of them, in their order.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Heavy];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Heavy, Self::BadCredential];
 
     /// As headers and metrics call it.
     pub fn name(self) -> &'static str {
@@ -49,6 +53,7 @@ impl Class {
             Self::Read => "read",
             Self::Write => "write",
             Self::Heavy => "heavy",
+            Self::BadCredential => "bad_credential",
         }
     }
 }
@@ -103,6 +108,8 @@ const CROWD: u16 = 1024;
 pub struct Limits<C: Clock + Clone = MonotonicClock> {
     classes: [Buckets<C>; Class::ALL.len()],
     is_crowded: AtomicBool,
+    /// Addresses of too many bad credentials, and until when none of theirs is looked at.
+    shut_out: Mutex<HashMap<Client, Instant>>,
 }
 
 impl Limits {
@@ -118,9 +125,10 @@ impl<C: Clock + Clone> Limits<C> {
             Class::Read => settings.read_per_minute,
             Class::Write => settings.write_per_minute,
             Class::Heavy => settings.heavy_per_minute,
+            Class::BadCredential => settings.bad_credentials_per_minute,
         };
         let classes = Class::ALL.map(|class| Buckets::new(class, by_minute(class), clock.clone()));
-        Self { classes, is_crowded: AtomicBool::new(false) }
+        Self { classes, is_crowded: AtomicBool::new(false), shut_out: Mutex::default() }
     }
 
     /// Counts a request.
@@ -129,12 +137,37 @@ impl<C: Clock + Clone> Limits<C> {
         self.classes[class as usize].take(if is_crowded { client.crowded() } else { client })
     }
 
+    /// Counts a bad credential of an address. Where there were too many, no credential of it that is unknown is looked at
+    /// until there is room again.
+    pub fn count_bad_credential(&self, address: Client) {
+        let counted = self.count(Class::BadCredential, address);
+        if let Some(wait) = counted.wait {
+            let mut shut_out = self.shut_out.lock();
+            if shut_out.len() < BUCKETS_MAX {
+                shut_out.insert(address, Instant::now() + wait);
+            }
+        }
+    }
+
+    /// What to answer to an unknown credential of an address; nothing where it may be looked at.
+    pub fn refusal_of_unknown(&self, address: Client) -> Option<Failure> {
+        let until = self.shut_out.lock().get(&address).copied()?;
+        let wait = until.checked_duration_since(Instant::now())?;
+        let detail = "too many bad credentials came from this address; it is looked at again in a while";
+        Some(Failure {
+            retry_after_s: Some(in_whole_seconds(wait)),
+            ..Failure::new(problem::TOO_MANY_REQUESTS, detail)
+        })
+    }
+
     /// Forgets the buckets that are full again: they are like new ones.
     pub fn sweep(&self) {
         for buckets in &self.classes {
             buckets.limiter.retain_recent();
             buckets.limiter.shrink_to_fit();
         }
+        let now = Instant::now();
+        self.shut_out.lock().retain(|_, until| now < *until);
         self.is_crowded.store(BUCKETS_MAX <= self.kept(), Ordering::Relaxed);
     }
 
@@ -192,8 +225,7 @@ impl Counted {
     /// What to answer where the limit is spent.
     pub fn refusal(&self) -> Option<Failure> {
         let wait = self.wait?;
-        let seconds = wait.as_secs() + u64::from(0 < wait.subsec_nanos());
-        let retry_after_s = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
+        let retry_after_s = in_whole_seconds(wait);
         let class = self.class.name();
         let detail =
             format!("the limit of '{class}' requests is spent; there is room again in {retry_after_s} s");
@@ -217,6 +249,11 @@ impl Counted {
     }
 }
 
+fn in_whole_seconds(wait: Duration) -> u32 {
+    let seconds = wait.as_secs() + u64::from(0 < wait.subsec_nanos());
+    u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
@@ -225,8 +262,13 @@ mod tests {
 
     use super::*;
 
-    const SETTINGS: LimitSettings =
-        LimitSettings { enabled: true, read_per_minute: 6, write_per_minute: 2, heavy_per_minute: 1 };
+    const SETTINGS: LimitSettings = LimitSettings {
+        enabled: true,
+        read_per_minute: 6,
+        write_per_minute: 2,
+        heavy_per_minute: 1,
+        bad_credentials_per_minute: 3,
+    };
 
     fn limits() -> (Limits<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
@@ -267,6 +309,22 @@ mod tests {
         assert!(!is_spent(Class::Heavy, who(2)));
         assert!(!is_spent(Class::Write, who(1)));
         assert!(!is_spent(Class::Read, who(1)));
+    }
+
+    #[test]
+    fn an_address_of_too_many_bad_credentials_is_shut_out_alone() {
+        let (limits, _) = limits();
+        for _ in 0..3 {
+            limits.count_bad_credential(who(1));
+            assert!(limits.refusal_of_unknown(who(1)).is_none());
+        }
+        limits.count_bad_credential(who(1));
+        let refusal = limits.refusal_of_unknown(who(1)).unwrap();
+        assert_eq!((refusal.status().as_u16(), refusal.retry_after_s), (429, Some(20)));
+        assert!(limits.refusal_of_unknown(who(2)).is_none());
+        assert!(limits.count(Class::Read, who(1)).refusal().is_none());
+        limits.sweep();
+        assert!(limits.refusal_of_unknown(who(1)).is_some());
     }
 
     #[test]

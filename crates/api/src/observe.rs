@@ -13,8 +13,9 @@ use actix_web::{
 
 use crate::{
     metrics::Metrics,
-    request_id::{self, RequestId},
+    request_id::{self, Parent, RequestId},
     shared::Shared,
+    traces::{Served, Traces},
 };
 
 /// The middleware.
@@ -23,14 +24,16 @@ pub async fn observe<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let id = RequestId::of(request.headers());
+    let shared = request.app_data::<Data<Shared>>();
     let mut line = LogLine {
-        trace_id: request_id::trace_id(request.headers()).map(str::to_owned),
+        parent: Parent::of(request.headers()),
+        traces: shared.and_then(|shared| shared.traces.clone()),
         method: request.method().clone(),
         started: Instant::now(),
         route: None,
         status: None,
         id: id.clone(),
-        metrics: request.app_data::<Data<Shared>>().map(|shared| shared.services.metrics.clone()),
+        metrics: shared.map(|shared| shared.services.metrics.clone()),
     };
     request.extensions_mut().insert(id);
     let _in_flight = line.metrics.as_ref().map(|metrics| metrics.requests.begin());
@@ -43,10 +46,12 @@ pub async fn observe<B: MessageBody + 'static>(
 }
 
 /// The line, written when the request is over: also when the client is gone before its answer was. It names the request
-/// itself, without a span around the work: a span cost as much as the page.
+/// itself, without a span around the work: a span cost as much as the page. Where spans are exported ([`Traces`]), they are made
+/// here too, when all is known.
 struct LogLine {
     id: RequestId,
-    trace_id: Option<String>,
+    parent: Option<Parent>,
+    traces: Option<Arc<Traces>>,
     method: Method,
     started: Instant,
     route: Option<String>,
@@ -68,7 +73,13 @@ impl Drop for LogLine {
             metrics.requests.count(self.route.as_deref(), &self.method, self.status, elapsed);
         }
         let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        let (request_id, trace_id, method) = (&*self.id.0, self.trace_id.as_deref(), self.method.as_str());
+        let traced = self.traces.as_ref().and_then(|traces| {
+            let (method, route, request_id) = (&self.method, self.route.as_deref(), &*self.id.0);
+            let served = Served { method, route, status: self.status, elapsed, request_id };
+            traces.served(self.parent.as_ref(), &served)
+        });
+        let trace_id = self.parent.as_ref().map(|parent| &*parent.trace).or(traced.as_deref());
+        let (request_id, method) = (&*self.id.0, self.method.as_str());
         // The route's pattern, not the path: that is as the client wrote it, and names people.
         let route = self.route.as_deref().unwrap_or("none");
         if let Some(status) = self.status {

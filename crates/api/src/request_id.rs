@@ -25,18 +25,38 @@ fn is_safe(id: &str) -> bool {
     (1..=RequestId::CHARS_MAX).contains(&id.len()) && id.bytes().all(safe)
 }
 
-/// The trace that a request belongs to, where it says so (W3C Trace Context, version 00).
-pub fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let parent = headers.get("traceparent")?.to_str().ok()?;
-    let mut parts = parent.split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let is_hex = |part: &str, length: usize| {
-        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_whole = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
-    let is_set = |part: &str| part.bytes().any(|byte| byte != b'0');
-    (is_whole && is_hex(trace, 32) && is_set(trace) && is_hex(span, 16) && is_set(span) && is_hex(flags, 2))
-        .then_some(trace)
+/// The span of another service that a request was sent for (W3C Trace Context, version 00).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// The id of the trace, 32 hexadecimal digits.
+    pub trace: String,
+    /// The id of the span, 16 hexadecimal digits.
+    pub span: String,
+    /// The flags; the lowest bit says that it is sampled.
+    pub flags: u8,
+    /// `tracestate` as it came, which is handed on.
+    pub state: String,
+}
+
+impl Parent {
+    /// The one that the headers name, where they do it well.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let parent = headers.get("traceparent")?.to_str().ok()?;
+        let mut parts = parent.split('-');
+        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let is_hex = |part: &str, length: usize| {
+            part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let is_whole = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
+        let is_set = |part: &str| part.bytes().any(|byte| byte != b'0');
+        if !is_whole || !is_hex(trace, 32) || !is_set(trace) || !is_hex(span, 16) || !is_set(span) {
+            return None;
+        }
+        let flags = is_hex(flags, 2).then(|| u8::from_str_radix(flags, 16).ok())??;
+        let state = headers.get("tracestate").and_then(|state| state.to_str().ok());
+        let (trace, span) = (trace.to_owned(), span.to_owned());
+        Some(Self { trace, span, flags, state: state.unwrap_or_default().to_owned() })
+    }
 }
 
 #[cfg(test)]
@@ -68,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_trace_is_taken_over_from_a_parent_that_is_well_formed() {
-        let trace = |parent: &str| trace_id(&headers("traceparent", parent.as_bytes())).map(str::to_owned);
+        let trace = |parent: &str| Parent::of(&headers("traceparent", parent.as_bytes())).map(|parent| parent.trace);
         let id = "0af7651916cd43dd8448eb211c80319c";
         assert_eq!(trace(&format!("00-{id}-b7ad6b7169203331-01")).as_deref(), Some(id));
         assert_eq!(trace(&format!("01-{id}-b7ad6b7169203331-01-more")).as_deref(), Some(id));

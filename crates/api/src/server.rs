@@ -28,6 +28,7 @@ use crate::{
     services::Services,
     settings::Settings,
     shared::Shared,
+    tls::Certificate,
 };
 
 /// How long a client may take to close its side.
@@ -48,15 +49,25 @@ const EXPOSED: [&str; 9] = [
 /// How often what is not needed for limits any more is forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Serves on `listener`, which the caller has bound, until SIGTERM or SIGINT; then requests under way are finished. Metrics
-/// have a listener of their own where there is one. `ready` is told the address when connections are accepted.
+/// What is listened on: bound by the caller.
+pub struct Listeners {
+    /// The one for clients.
+    pub main: TcpListener,
+    /// One for metrics alone; where there is none, they are told on the main one.
+    pub metrics: Option<TcpListener>,
+    /// What both show to speak TLS; plain HTTP where there is none.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// Serves until SIGTERM or SIGINT; then requests under way are finished. `ready` is told the address when connections are
+/// accepted.
 pub async fn serve(
     services: Services,
     settings: &Settings,
-    listener: TcpListener,
-    metrics: Option<TcpListener>,
+    listeners: Listeners,
     ready: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
+    let Listeners { main: listener, metrics, certificate } = listeners;
     let address = listener.local_addr()?;
     let shared = Shared::new(services, settings, address).map_err(io::Error::other)?;
     let state = web::Data::new(shared.clone());
@@ -68,11 +79,17 @@ pub async fn serve(
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .keep_alive(Duration::from_secs(settings.server.keep_alive_s))
         .shutdown_timeout(settings.server.shutdown_timeout_s)
-        .disable_signals()
-        .listen(listener)?
-        .run();
-    let telling = metrics.map(|listener| tell_metrics(listener, settings, &shared)).transpose()?;
+        .disable_signals();
+    let server = match &certificate {
+        Some(certificate) => server.listen_rustls_0_23(listener, tls(certificate)?)?,
+        None => server.listen(listener)?,
+    };
+    let server = server.run();
+    let telling = metrics.map(|listener| tell_metrics(listener, settings, &shared, certificate.as_ref()));
+    let telling = telling.transpose()?;
+    let renewing = certificate.map(|certificate| tokio::spawn(certificate.keep()));
     let sweeping = shared.limits.clone().map(|limits| tokio::spawn(sweep(limits)));
+    let traces = shared.traces.clone();
     let stopping = tokio::spawn(stop_on_signal(server.handle(), shared));
     ready(address);
     let stopped = server.await;
@@ -80,15 +97,31 @@ pub async fn serve(
     if let Some(sweeping) = sweeping {
         sweeping.abort();
     }
+    if let Some(renewing) = renewing {
+        renewing.abort();
+    }
     // To the very end: what a stop waits for is worth seeing.
     if let Some(telling) = telling {
         telling.stop(false).await;
     }
+    if let Some(traces) = traces {
+        // Where it fails, that was logged.
+        let _ = tokio::task::spawn_blocking(move || traces.stop()).await;
+    }
     stopped
 }
 
+fn tls(certificate: &Arc<Certificate>) -> io::Result<rustls::ServerConfig> {
+    certificate.server_config().map_err(io::Error::other)
+}
+
 /// Serves metrics, and nothing else.
-fn tell_metrics(listener: TcpListener, settings: &Settings, shared: &Shared) -> io::Result<ServerHandle> {
+fn tell_metrics(
+    listener: TcpListener,
+    settings: &Settings,
+    shared: &Shared,
+    certificate: Option<&Arc<Certificate>>,
+) -> io::Result<ServerHandle> {
     let address = listener.local_addr()?;
     let state = web::Data::new(shared.clone());
     let server = HttpServer::new(move || app_of(state.clone(), vec![operation::metrics_route()]))
@@ -96,9 +129,12 @@ fn tell_metrics(listener: TcpListener, settings: &Settings, shared: &Shared) -> 
         .client_request_timeout(Duration::from_millis(settings.server.header_timeout_ms))
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .keep_alive(Duration::from_secs(settings.server.keep_alive_s))
-        .disable_signals()
-        .listen(listener)?
-        .run();
+        .disable_signals();
+    let server = match certificate {
+        Some(certificate) => server.listen_rustls_0_23(listener, tls(certificate)?)?,
+        None => server.listen(listener)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     tokio::spawn(server);
     tracing::info!(%address, "metrics are told here");

@@ -10,7 +10,7 @@ mod profile;
 mod reader;
 mod redact;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 pub use self::{
     fault::{SettingFault, SettingsError},
@@ -41,6 +41,28 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Where metrics are told; none: where everything else is.
     pub metrics_listen: Option<SocketAddr>,
+    /// TLS; none: the server speaks plain HTTP.
+    pub tls: Option<TlsSettings>,
+    /// Traces.
+    pub telemetry: TelemetrySettings,
+}
+
+/// The files that TLS needs, both in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The certificate, and those between it and the authority.
+    pub certificate: PathBuf,
+    /// Its private key, without a password.
+    pub key: PathBuf,
+}
+
+/// Traces.
+#[derive(Clone, Debug)]
+pub struct TelemetrySettings {
+    /// The collector that takes spans by OTLP over HTTP; none: there are no spans.
+    pub otlp_endpoint: Option<String>,
+    /// The share of requests that are sampled, where the client does not say; from 0 to 1.
+    pub sample_ratio: f64,
 }
 
 /// How to listen.
@@ -200,6 +222,8 @@ pub struct LimitSettings {
     pub write_per_minute: u32,
     /// Requests that are much work, by minute.
     pub heavy_per_minute: u32,
+    /// Bad credentials of one address, by minute.
+    pub bad_credentials_per_minute: u32,
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap,
 
 use crate::{
     accept, auth::Auth, limits::Limits, links::Origins, problem::Failure, services::Services,
-    settings::Settings, shedding::Gate,
+    settings::Settings, shedding::Gate, traces::Traces,
 };
 
 /// The services, and what the settings say about answering.
@@ -38,6 +38,8 @@ pub struct Shared {
     pub has_metrics: bool,
     /// Tells who calls.
     pub auth: Arc<Auth>,
+    /// Where spans of requests go; none: there are none.
+    pub traces: Option<Arc<Traces>>,
     origins: Origins,
     draining: Arc<AtomicBool>,
 }
@@ -51,6 +53,7 @@ impl Shared {
             request_timeout: Duration::from_millis(settings.server.request_timeout_ms),
             has_metrics: settings.metrics_listen.is_none(),
             auth: Arc::new(Auth::new(services.clone(), &settings.auth)),
+            traces: Traces::start(&settings.telemetry, &services.clock)?.map(Arc::new),
             services,
             page_size: settings.feed.page_size.max(1),
             dev_endpoints: settings.dev_endpoints,

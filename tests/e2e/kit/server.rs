@@ -60,6 +60,11 @@ impl Server {
         Err(output.lock().unwrap().clone())
     }
 
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks the process to stop, as an operator's service manager does.
     pub(crate) fn terminate(&self) {
         let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();

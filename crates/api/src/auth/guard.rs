@@ -2,11 +2,20 @@
 
 use std::sync::Arc;
 
-use actix_web::{dev::ServiceRequest, http::Method};
+use actix_web::{
+    dev::ServiceRequest,
+    http::{Method, header::AUTHORIZATION},
+};
 use feed_me_domain::{Caller, Denial, Right, Username, Verdict};
 
 use super::{Auth, Kind, acting::Acting, rights};
-use crate::{names::PathNames, position, problem::Failure, shared::Shared};
+use crate::{
+    limits::{Class, Client},
+    names::PathNames,
+    position,
+    problem::{self, Failure},
+    shared::Shared,
+};
 
 /// Makes the server look again whose credentials are whose: when the request is over, before it is answered.
 pub(crate) struct Forgets(Arc<Auth>, Kind);
@@ -31,7 +40,7 @@ pub(crate) async fn admit(
 ) -> Result<Acting, Failure> {
     let caller = match right {
         Right::Open => Arc::new(Caller::Anyone),
-        Right::Needs(..) => shared.auth.caller(request.headers()).await?,
+        Right::Needs(..) => caller(shared, request).await?,
     };
     let names = || PathNames::of(path, request.uri().path());
     match caller.may(right) {
@@ -45,6 +54,32 @@ pub(crate) async fn admit(
         }
     }
     Ok(Acting(caller))
+}
+
+/// Whose credential it is. Where limits are on, whoever guesses is shut out for a while.
+async fn caller(shared: &Shared, request: &ServiceRequest) -> Result<Arc<Caller>, Failure> {
+    let Some(limits) = &shared.limits else {
+        return shared.auth.caller(request.headers()).await;
+    };
+    let address = || {
+        let peer = request.peer_addr();
+        Client::of(&Caller::Anyone, peer.map(|peer| shared.client_address(peer.ip(), request.headers())))
+    };
+    let may_look = || limits.refusal_of_unknown(address()).map_or(Ok(()), Err);
+    let caller = shared.auth.caller_if(request.headers(), may_look).await;
+    match &caller {
+        // Who shows nothing guesses nothing.
+        Err(refused)
+            if refused.kind == problem::UNAUTHORIZED && request.headers().contains_key(AUTHORIZATION) =>
+        {
+            limits.count_bad_credential(address());
+        }
+        Err(refused) if refused.kind == problem::TOO_MANY_REQUESTS => {
+            shared.services.metrics.admission.limited(Class::BadCredential);
+        }
+        _ => {}
+    }
+    caller
 }
 
 /// A read that brings a position waits for it, once its caller was let in.

@@ -8,12 +8,14 @@ use crate::{
     app::{App, Database, IfMissing, Index},
     auth,
     background::Background,
-    server,
+    server::{self, Listeners},
     settings::Settings,
+    tls::Certificate,
 };
 
 /// Serves until it is asked to stop, and ends what is under way first.
 pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
+    let certificate = settings.tls.as_ref().map(Certificate::load).transpose()?;
     let database = Database::open(&settings.database, IfMissing::Make)?;
     let _serving = database.lock_for_serving()?;
     let run = database.migrate().await?;
@@ -25,10 +27,12 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     // Only now: whoever can connect is answered.
     let listen = settings.server.listen;
     let bound = |listen| TcpListener::bind(listen).map_err(|source| Failure::Listen { listen, source });
-    let (listener, metrics) = (bound(listen)?, settings.metrics_listen.map(bound).transpose()?);
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let (main, metrics) = (bound(listen)?, settings.metrics_listen.map(bound).transpose()?);
+    let listeners = Listeners { main, metrics, certificate };
     let _keeper = app.index.as_ref().map(Index::keep).transpose().map_err(Failure::Serve)?;
     let _background = Background::start(&app, settings.events.retention_hours);
-    let served = server::serve(app.services.clone(), &settings, listener, metrics, announce).await;
+    let served = server::serve(app.services.clone(), &settings, listeners, |at| announce(scheme, at)).await;
     if let Err(error) = app.services.application_keys.store_uses().await {
         tracing::warn!(%error, "the last uses of application keys are not stored");
     }
@@ -36,7 +40,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
 }
 
 /// Tells people and scripts where to go. Whether anybody reads it does not matter to the server.
-fn announce(address: SocketAddr) {
+fn announce(scheme: &str, address: SocketAddr) {
     let mut out = io::stdout().lock();
-    let _ = writeln!(out, "feed-me listens on http://{address}").and_then(|()| out.flush());
+    let _ = writeln!(out, "feed-me listens on {scheme}://{address}").and_then(|()| out.flush());
 }

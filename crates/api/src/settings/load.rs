@@ -10,8 +10,10 @@ use actix_web::http::Uri;
 
 use super::{
     AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LimitSettings,
-    LogFormat, LogSettings, ServerSettings, Settings, fault::SettingsError, layers::Layer,
-    profile::file_layers, reader::Reader,
+    LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, TlsSettings, fault::SettingsError,
+    layers::Layer,
+    profile::file_layers,
+    reader::{Noted, Reader},
 };
 use crate::links::Network;
 
@@ -111,6 +113,8 @@ fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
     let retention_hours = reader.number("events.retention_hours", &(1..=87_600));
     let limits = limits(reader);
     let metrics_listen = reader.optional("metrics.listen", ADDRESS, |text| text.parse().ok());
+    let tls = tls(reader);
+    let telemetry = telemetry(reader);
     Some(Settings {
         profile: profile.to_owned(),
         dev_endpoints: dev_endpoints?,
@@ -122,7 +126,37 @@ fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
         events: EventSettings { retention_hours: retention_hours? },
         limits: limits?,
         metrics_listen: metrics_listen.ok()?,
+        tls: tls.ok()?,
+        telemetry: telemetry?,
     })
+}
+
+/// Both files or none; what is in them is looked at when they are needed.
+fn tls(reader: &mut Reader) -> Result<Option<TlsSettings>, Noted> {
+    let mut file = |name| reader.optional(name, "the path of a file", |text| Some(PathBuf::from(text)));
+    match (file("tls.certificate")?, file("tls.key")?) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsSettings { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(reader.noted("tls.key", "tls.certificate needs its key")),
+        (None, Some(_)) => Err(reader.noted("tls.certificate", "tls.key needs its certificate")),
+    }
+}
+
+fn telemetry(reader: &mut Reader) -> Option<TelemetrySettings> {
+    let otlp_endpoint = reader.optional(
+        "telemetry.otlp_endpoint",
+        "http:// or https:// with a host, such as http://127.0.0.1:4318",
+        |text| is_http_url(text).then(|| text.to_owned()),
+    );
+    let sample_ratio = reader.one("telemetry.sample_ratio", "a number from 0 to 1", |text| {
+        text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
+    });
+    Some(TelemetrySettings { otlp_endpoint: otlp_endpoint.ok()?, sample_ratio: sample_ratio? })
+}
+
+fn is_http_url(text: &str) -> bool {
+    let parsed = text.parse::<Uri>().ok();
+    parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
 }
 
 fn limits(reader: &mut Reader) -> Option<LimitSettings> {
@@ -131,11 +165,13 @@ fn limits(reader: &mut Reader) -> Option<LimitSettings> {
     let read_per_minute = by_minute("limits.read_per_minute");
     let write_per_minute = by_minute("limits.write_per_minute");
     let heavy_per_minute = by_minute("limits.heavy_per_minute");
+    let bad_credentials_per_minute = by_minute("limits.bad_credentials_per_minute");
     Some(LimitSettings {
         enabled: enabled?,
         read_per_minute: read_per_minute?,
         write_per_minute: write_per_minute?,
         heavy_per_minute: heavy_per_minute?,
+        bad_credentials_per_minute: bad_credentials_per_minute?,
     })
 }
 

@@ -137,6 +137,12 @@ impl Reader {
         self.faults.push(SettingFault { name: name.to_owned(), value, origin, problem });
     }
 
+    /// Notes a fault, and says so.
+    pub(super) fn noted(&mut self, name: &str, problem: &str) -> Noted {
+        self.fault(name, problem.to_owned());
+        Noted
+    }
+
     /// Every setting with its value and where that came from.
     pub(super) fn shown(&self) -> Vec<Shown> {
         let secrets: BTreeSet<&str> =
