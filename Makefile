@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run fresh build test test-postman test-crash test-openapi fuzz lint fmt bench clean-data
+.PHONY: help run fresh build test test-postman test-crash test-openapi fuzz lint check-ops fmt bench overload clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,11 +34,17 @@ fuzz: ## try inputs that nobody thought of, MINUTES=10 on each target
 lint: ## format, clippy, documentation, shell scripts, licences: no warning is let through
 	@scripts/lint
 
+check-ops: ## the Helm chart and the alert rules, by the tools that they are for
+	@scripts/check-ops
+
 fmt: ## format the Rust code
 	cargo fmt --all
 
 bench: ## what the domain costs, then a load run over HTTP, into bench/results/; SIZE=S (minutes), M or L
 	@scripts/bench
+
+overload: ## offer a server up to four times its peak: what it still does, into bench/results/overload.md
+	@scripts/overload
 
 clean-data: ## remove data/feed-me.db
 	rm -f data/feed-me.db data/feed-me.db-wal data/feed-me.db-shm data/feed-me.loading.db*

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod credentials;
+mod guesses;
 mod keys;
 mod rights;
 mod rotation;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{constant::ConstantArgs, database::Database, load::Source, run::RunArgs, size::Size};
+use crate::{
+    constant::ConstantArgs, database::Database, load::Source, overload::OverloadArgs, run::RunArgs, size::Size,
+};
 
 /// Measures feed-me: makes a graph, loads it, drives a server over HTTP, and reports.
 #[derive(Clone, Debug, Parser)]
@@ -24,6 +26,8 @@ pub enum Command {
     Load(LoadArgs),
     /// Start servers, drive them, and write what was measured as JSON
     Run(RunArgs),
+    /// Offer a server more than it can do, and tell what it does
+    Overload(OverloadArgs),
     /// Turn that JSON into a table in Markdown and charts in SVG beside it
     Report(ReportArgs),
     /// Serve one body for every request: the limit that a server is compared with

@@ -1,7 +1,7 @@
 //! Measures feed-me and is no part of it.
 //!
 //! [`generate`] makes a social graph, [`load`] puts it into a database, [`run`] starts the server and drives it over HTTP
-//! with the client of [`http`], beside a [`constant`] body on the same stack, and [`report`] tells what came of it.
+//! with the client of [`http`], beside a [`constant`] body on the same stack, and [`report`] tells what came of it; [`overload`] offers it more than it can do.
 
 pub mod cli;
 pub mod constant;
@@ -11,6 +11,7 @@ pub mod http;
 pub mod load;
 pub mod machine;
 pub mod measure;
+pub mod overload;
 pub mod pin;
 pub mod psql;
 pub mod random;

@@ -5,7 +5,7 @@ use feed_me_bench::{
     cli::{Cli, Command, GenerateArgs},
     constant,
     generate::{self, Graph},
-    load, pin, report, run,
+    load, overload, pin, report, run,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -13,6 +13,7 @@ fn main() -> anyhow::Result<()> {
         Command::Generate(args) => generate(&args),
         Command::Load(args) => load::load(&args.feed_me, &args.database, &args.source()),
         Command::Run(args) => drive(run::run(&args)),
+        Command::Overload(args) => drive(overload::overload(&args)),
         Command::Report(args) => args.results.iter().try_for_each(|results| report::write(results)),
         Command::Constant(args) => actix_web::rt::System::new().block_on(constant::serve(&args)),
     }

@@ -5,7 +5,7 @@
 //! and the latency counts from when a request was due, so that a stall is felt by all that should have been sent meanwhile.
 
 mod clients;
-mod pacer;
+pub(crate) mod pacer;
 mod tally;
 
 use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};

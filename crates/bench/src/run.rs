@@ -75,6 +75,18 @@ pub struct Wish {
     database: Database,
 }
 
+impl Wish {
+    /// What answers feeds.
+    pub fn engine(&self) -> &str {
+        &self.engine
+    }
+
+    /// Where the data are.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
 impl FromStr for Wish {
     type Err = anyhow::Error;
 

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Says when each request is due, at the time itself, until nobody listens any more.
-pub(super) fn start(rate: f64) -> UnboundedReceiver<Instant> {
+pub(crate) fn start(rate: f64) -> UnboundedReceiver<Instant> {
     let (due, listener) = unbounded_channel();
     let step = Duration::from_secs_f64(1.0 / rate.max(0.1));
     thread::spawn(move || {
