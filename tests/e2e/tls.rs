@@ -73,7 +73,8 @@ async fn a_server_with_a_certificate_speaks_tls_alone_in_both_versions_of_http()
     let user = format!("{address}/v1/users/ivan");
     let made = client.put(&user).json(&json!({})).send().await.unwrap();
     assert_eq!((made.status().as_u16(), made.version()), (201, Version::HTTP_2));
-    let old = Client::builder().no_proxy().http1_only().tls_certs_only([secure.trusted.clone()]).build().unwrap();
+    let old =
+        Client::builder().no_proxy().http1_only().tls_certs_only([secure.trusted.clone()]).build().unwrap();
     let found = old.get(&user).send().await.unwrap();
     assert_eq!((found.status().as_u16(), found.version()), (200, Version::HTTP_11));
 
@@ -83,14 +84,18 @@ async fn a_server_with_a_certificate_speaks_tls_alone_in_both_versions_of_http()
         let post = post.json(&json!({ "actor": "ivan", "verb": "v", "object": "o", "target": "" }));
         assert_eq!(post.send().await.unwrap().status(), 200);
     }
-    let page: serde_json::Value = client.get(format!("{address}/feed/ivan")).send().await.unwrap().json().await.unwrap();
+    let page: serde_json::Value =
+        client.get(format!("{address}/feed/ivan")).send().await.unwrap().json().await.unwrap();
     let next = page["next_url"].as_str().unwrap();
     assert!(next.starts_with(&format!("{address}/feed/ivan?")), "{next}");
 
     let plain = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
     let refused = plain.get(address.replace("https://", "http://") + "/livez").send().await;
     assert!(refused.is_err(), "plain HTTP was answered: {refused:?}");
-    assert!(plain.get(format!("{address}/livez")).send().await.is_err(), "a stranger's certificate was believed");
+    assert!(
+        plain.get(format!("{address}/livez")).send().await.is_err(),
+        "a stranger's certificate was believed"
+    );
 }
 
 #[tokio::test]
@@ -101,7 +106,9 @@ async fn metrics_apart_are_told_by_tls_too() {
     let begun = Instant::now();
     let told = loop {
         let output = server.output();
-        if let Some((line, _)) = output.lines().find_map(|line| line.split_once("metrics are told here address=")) {
+        if let Some((line, _)) =
+            output.lines().find_map(|line| line.split_once("metrics are told here address="))
+        {
             let at = output.lines().find(|other| other.starts_with(line)).unwrap();
             break at.rsplit("address=").next().unwrap().trim().to_owned();
         }

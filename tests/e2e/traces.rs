@@ -40,7 +40,9 @@ impl Collector {
                 };
                 App::new().route("/v1/traces", web::post().to(take))
             });
-            System::new().block_on(server.workers(1).disable_signals().listen(listener).unwrap().run()).unwrap();
+            System::new()
+                .block_on(server.workers(1).disable_signals().listen(listener).unwrap().run())
+                .unwrap();
         });
         Self { address, received, spans: Vec::new() }
     }

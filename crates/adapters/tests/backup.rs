@@ -104,7 +104,9 @@ impl Database {
     /// All tables of the schema, as the database itself lists them.
     fn tables(&self) -> BTreeSet<String> {
         let mut tables = self.names(match self {
-            Self::Sqlite(..) => "select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'",
+            Self::Sqlite(..) => {
+                "select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'"
+            }
             Self::Postgres(..) => {
                 "select table_name::text as name from information_schema.tables where table_schema = 'public'"
             }
@@ -122,7 +124,9 @@ impl Database {
             Self::Sqlite(..) => micros.to_string(),
             Self::Postgres(..) => {
                 let (seconds, rest) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
-                format!("(timestamptz 'epoch' + {seconds} * interval '1 second' + {rest} * interval '1 microsecond')")
+                format!(
+                    "(timestamptz 'epoch' + {seconds} * interval '1 second' + {rest} * interval '1 microsecond')"
+                )
             }
         };
         let text = "line one\nline \"two\" \\ \t é 😀 {\"a\":[1.50,-0.0]} ?1 $1 '' \u{1}\u{7f}\u{2028}";
@@ -193,7 +197,8 @@ impl Backup {
             for row in rows {
                 let cells: Vec<serde_json::Value> = serde_json::from_str(row).unwrap();
                 assert_eq!(cells.len(), table.columns.len());
-                let named: BTreeMap<_, _> = table.columns.iter().map(|column| &column.name).zip(cells).collect();
+                let named: BTreeMap<_, _> =
+                    table.columns.iter().map(|column| &column.name).zip(cells).collect();
                 content.get_mut(table.name.as_str()).unwrap().insert(serde_json::to_string(&named).unwrap());
             }
         }
@@ -226,7 +231,10 @@ async fn what_is_hard_to_carry_arrives_in_either_database() {
         let backup = Backup::of(&from).await;
         assert_eq!(backup.head.position, 7);
         let wanted = backup.content();
-        assert_eq!((wanted["users"].len(), wanted["secrets"].len(), wanted["erased_activities"].len()), (2, 2, 2));
+        assert_eq!(
+            (wanted["users"].len(), wanted["secrets"].len(), wanted["erased_activities"].len()),
+            (2, 2, 2)
+        );
         for to in [Database::sqlite().await, Database::postgres()] {
             assert_eq!(backup.restored_into(&to, IfNotEmpty::Refuse).await, Restored::Done);
             let again = Backup::of(&to).await;

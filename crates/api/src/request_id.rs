@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_trace_is_taken_over_from_a_parent_that_is_well_formed() {
-        let trace = |parent: &str| Parent::of(&headers("traceparent", parent.as_bytes())).map(|parent| parent.trace);
+        let trace =
+            |parent: &str| Parent::of(&headers("traceparent", parent.as_bytes())).map(|parent| parent.trace);
         let id = "0af7651916cd43dd8448eb211c80319c";
         assert_eq!(trace(&format!("00-{id}-b7ad6b7169203331-01")).as_deref(), Some(id));
         assert_eq!(trace(&format!("01-{id}-b7ad6b7169203331-01-more")).as_deref(), Some(id));

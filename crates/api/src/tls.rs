@@ -183,8 +183,10 @@ mod tests {
     impl Files {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let settings =
-                TlsSettings { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
+            let settings = TlsSettings {
+                certificate: folder.path().join("tls.crt"),
+                key: folder.path().join("tls.key"),
+            };
             let files = Self { settings, _folder: folder };
             files.renew();
             files
@@ -210,7 +212,8 @@ mod tests {
         let other = Files::new();
         fs::copy(&other.settings.key, key).unwrap();
         assert!(files.fault().contains("is not that of the certificate"), "{}", files.fault());
-        let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nc2VjcmV0\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let encrypted =
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nc2VjcmV0\n-----END ENCRYPTED PRIVATE KEY-----\n";
         for (text, told) in [
             (encrypted, "is encrypted"),
             ("", "has no private key"),

@@ -93,8 +93,9 @@ impl Traces {
             KeyValue::new("feedme.request_id", served.request_id.to_owned()),
         ];
         attributes.extend(served.route.map(|route| KeyValue::new("http.route", route.to_owned())));
-        attributes
-            .extend(served.status.map(|status| KeyValue::new("http.response.status_code", i64::from(status))));
+        attributes.extend(
+            served.status.map(|status| KeyValue::new("http.response.status_code", i64::from(status))),
+        );
         let builder = SpanBuilder::from_name(name)
             .with_kind(SpanKind::Server)
             .with_start_time(ended.checked_sub(served.elapsed).unwrap_or(ended))

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    constant::ConstantArgs, database::Database, load::Source, overload::OverloadArgs, run::RunArgs, size::Size,
+    constant::ConstantArgs, database::Database, load::Source, overload::OverloadArgs, run::RunArgs,
+    size::Size,
 };
 
 /// Measures feed-me: makes a graph, loads it, drives a server over HTTP, and reports.

@@ -184,7 +184,11 @@ impl Target {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.left() < GOODPUT_MIN {
-            faults.push(format!("only {:.0} % of the peak are left, not {:.0}", self.left() * 100.0, GOODPUT_MIN * 100.0));
+            faults.push(format!(
+                "only {:.0} % of the peak are left, not {:.0}",
+                self.left() * 100.0,
+                GOODPUT_MIN * 100.0
+            ));
         }
         let longest = self.loads.iter().map(Offered::max_ms).fold(0.0, f64::max);
         if LATENCY_MAX_MS < longest {
@@ -243,17 +247,13 @@ async fn target(args: &OverloadArgs, wish: &Wish, machine: &mut Machine) -> anyh
     let mut loads = Vec::new();
     for factor in FACTORS {
         let arrivals = Arrivals::Open { rate: peak.goodput * factor, connections: args.open_connections };
-        let load = Offered { factor: Some(factor), ..drive(server.address(), &material, arrivals, time).await? };
+        let load =
+            Offered { factor: Some(factor), ..drive(server.address(), &material, arrivals, time).await? };
         told(wish, &load);
         loads.push(load);
         server.empty_log()?;
     }
-    Ok(Target {
-        database: wish.database().kind().to_owned(),
-        engine: wish.engine().to_owned(),
-        peak,
-        loads,
-    })
+    Ok(Target { database: wish.database().kind().to_owned(), engine: wish.engine().to_owned(), peak, loads })
 }
 
 fn told(wish: &Wish, load: &Offered) {

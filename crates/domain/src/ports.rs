@@ -26,6 +26,6 @@ mod transfer;
 mod users;
 
 pub use self::{
-    activities::*, application_keys::*, backup::*, clock::*, development::*, events::*, facts::*, feeds::*, follows::*,
-    idempotency::*, notifications::*, relations::*, secrets::*, stores::*, transfer::*, users::*,
+    activities::*, application_keys::*, backup::*, clock::*, development::*, events::*, facts::*, feeds::*,
+    follows::*, idempotency::*, notifications::*, relations::*, secrets::*, stores::*, transfer::*, users::*,
 };

@@ -128,7 +128,10 @@ async fn no_header_takes_what_a_client_has_hidden_in_a_name(guarded: &Guarded) {
     }
     let page = guarded.get(&format!("/v1/feeds/{escaped}?limit=1"), &guarded.admin).await;
     let link = page.is(200).header("link");
-    assert!(link.contains("rel=\"next\"") && !link.contains("\"evil\"") && !link.contains("<http://evil"), "{link}");
+    assert!(
+        link.contains("rel=\"next\"") && !link.contains("\"evil\"") && !link.contains("<http://evil"),
+        "{link}"
+    );
     assert_eq!(page.find_header("set-cookie"), None);
 
     let host = guarded.world.host();
@@ -144,7 +147,8 @@ async fn no_header_takes_what_a_client_has_hidden_in_a_name(guarded: &Guarded) {
         "Idempotency-Key: a%0d%0aSet-Cookie:%20a=b",
     ] {
         for path in ["/v1/users?limit=1", "/feed/nobody", "/v1/nothing"] {
-            let Some((_, text)) = raw_answer(&host, &format!("GET {path}"), &format!("{key}{header}\r\n")) else {
+            let Some((_, text)) = raw_answer(&host, &format!("GET {path}"), &format!("{key}{header}\r\n"))
+            else {
                 continue;
             };
             let head = text.split("\r\n\r\n").next().unwrap_or_default().to_lowercase();
@@ -192,7 +196,9 @@ async fn every_line_of_the_log_is_one_whatever_a_client_writes() {
         format!("Authorization: Bearer {forged}\r\n"),
         format!("Idempotency-Key: {forged}\r\n"),
     ] {
-        for path in ["/v1/users/x%0a%7B%22message%22:%22forged%22%7D", "/feed/%0d%0aforged", "/%0aforged?%0aforged"] {
+        for path in
+            ["/v1/users/x%0a%7B%22message%22:%22forged%22%7D", "/feed/%0d%0aforged", "/%0aforged?%0aforged"]
+        {
             let _ = raw_answer(&host, &format!("GET {path}"), &line);
         }
     }

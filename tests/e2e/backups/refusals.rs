@@ -43,7 +43,11 @@ const SPOILT: &[(&str, Spoil, &str)] = &[
     ("cut-off", |backup| fs::remove_file(backup.join("SHA256SUMS")).unwrap(), "there is no backup"),
     ("empty-sums", |backup| fs::write(backup.join("SHA256SUMS"), "").unwrap(), "manifest.json is not what"),
     ("no-manifest", |backup| fs::remove_file(backup.join("manifest.json")).unwrap(), "there is no backup"),
-    ("missing", |backup| fs::remove_file(part_of(backup, "activities")).unwrap(), "activities.ndjson.zst is missing"),
+    (
+        "missing",
+        |backup| fs::remove_file(part_of(backup, "activities")).unwrap(),
+        "activities.ndjson.zst is missing",
+    ),
     (
         "shorter",
         |backup| {
@@ -64,7 +68,11 @@ const SPOILT: &[(&str, Spoil, &str)] = &[
         },
         "activities.ndjson.zst is not what was written",
     ),
-    ("other-file", |backup| fs::write(backup.join("manifest.json"), "{\"a\":1}").unwrap(), "not of a backup of feed-me"),
+    (
+        "other-file",
+        |backup| fs::write(backup.join("manifest.json"), "{\"a\":1}").unwrap(),
+        "not of a backup of feed-me",
+    ),
     (
         "edited",
         |backup| {
@@ -105,7 +113,10 @@ const UNFIT: &[(&str, Spoil, &str)] = &[
         "later-schema",
         |backup| {
             forged(backup, |json| {
-                json.replace("\"2026-11-24-000000_the_feed\",", "\"2026-11-24-000000_the_feed\", \"2999-01-01-000000_x\",")
+                json.replace(
+                    "\"2026-11-24-000000_the_feed\",",
+                    "\"2026-11-24-000000_the_feed\", \"2999-01-01-000000_x\",",
+                )
             });
         },
         "a later version",
@@ -143,7 +154,11 @@ async fn refuses_what_is_spoilt(store: Store) {
         spoil(&spoilt);
         let complained = place.run_badly(&["restore", "--replace", spoilt.to_str().unwrap()]);
         assert!(complained.contains(reason), "{name}: {complained}");
-        assert_eq!(complained.lines().filter(|line| line.starts_with("feed-me: ")).count(), 1, "{complained}");
+        assert_eq!(
+            complained.lines().filter(|line| line.starts_with("feed-me: ")).count(),
+            1,
+            "{complained}"
+        );
         assert_eq!(place.run(&["export", "--out", "-"]), before, "{name}: the database has changed");
     }
     for (name, _, reason) in SPOILT {

@@ -30,7 +30,8 @@ use super::{
 use crate::batching::Batch;
 
 /// Who uploads what is read, or reads what is written, may be slow.
-const PATIENT: &str = "set local idle_in_transaction_session_timeout = 0; set local cursor_tuple_fraction = 1";
+const PATIENT: &str =
+    "set local idle_in_transaction_session_timeout = 0; set local cursor_tuple_fraction = 1";
 
 #[async_trait]
 impl BackupRepository for PgStore {

@@ -106,7 +106,10 @@ fn embedded() -> Outcome<Vec<(String, String)>> {
         .collect())
 }
 
-pub(super) fn locked<T>(url: &str, work: impl FnOnce(&mut PgConnection) -> Outcome<T>) -> Result<T, StoreError> {
+pub(super) fn locked<T>(
+    url: &str,
+    work: impl FnOnce(&mut PgConnection) -> Outcome<T>,
+) -> Result<T, StoreError> {
     with_session(url, |conn| {
         conn.batch_execute(&format!("select pg_advisory_lock({LOCK})"))?;
         let encoding: String =

@@ -135,8 +135,9 @@ fn tables(conn: &mut SqliteConnection) -> Result<Vec<BackupTable>, Trouble> {
             Ok(BackupColumn { name: column, kind })
         };
         let columns = columns.into_iter().map(column).collect::<Result<_, Trouble>>()?;
-        let referred: Vec<String> =
-            query::<Text>("select \"table\" from pragma_foreign_key_list(?1)").bind(name.as_str()).load(conn)?;
+        let referred: Vec<String> = query::<Text>("select \"table\" from pragma_foreign_key_list(?1)")
+            .bind(name.as_str())
+            .load(conn)?;
         references.extend(referred.into_iter().map(|to| (name.clone(), to)));
         tables.push(BackupTable { name, columns });
     }

@@ -54,7 +54,9 @@ impl FromStr for Place {
             return Ok(Self::Folder(text.into()));
         };
         if scheme != "s3" {
-            return Err(format!("'{scheme}://' is no place for a backup; there are s3://bucket/prefix and folders"));
+            return Err(format!(
+                "'{scheme}://' is no place for a backup; there are s3://bucket/prefix and folders"
+            ));
         }
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
@@ -170,7 +172,8 @@ mod tests {
     fn a_place_is_a_folder_or_a_bucket() {
         let place = |text: &str| text.parse::<Place>();
         assert_eq!(place("backups/monday"), Ok(Place::Folder("backups/monday".into())));
-        let bucket = |name: &str, prefix: &str| Place::Bucket { name: name.to_owned(), prefix: prefix.to_owned() };
+        let bucket =
+            |name: &str, prefix: &str| Place::Bucket { name: name.to_owned(), prefix: prefix.to_owned() };
         assert_eq!(place("s3://feeds"), Ok(bucket("feeds", "")));
         assert_eq!(place("s3://feeds/a/b/"), Ok(bucket("feeds", "a/b")));
         for wrong in ["", "s3://", "s3:///a", "s3://a b/c", "gs://a/b", "http://a/b"] {

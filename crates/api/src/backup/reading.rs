@@ -147,9 +147,10 @@ impl Lost {
     fn at(self, place: &Place) -> RestoreFailure {
         match self {
             Self::Place(failure) => failure.into(),
-            Self::Damaged(what) => {
-                RestoreFailure::Unusable { place: place.clone(), reason: Unreadable::Damaged(what).to_string() }
-            }
+            Self::Damaged(what) => RestoreFailure::Unusable {
+                place: place.clone(),
+                reason: Unreadable::Damaged(what).to_string(),
+            },
         }
     }
 }
@@ -201,10 +202,7 @@ async fn fetch(storage: &Storage, manifest: &Manifest, part: &Part) -> Result<Fe
 }
 
 /// Unpacks what is fetched. It is called on a thread that may block.
-fn source(
-    mut parts: mpsc::Receiver<Result<Fetched, ()>>,
-    progress: Arc<Mutex<Progress>>,
-) -> BackupSource {
+fn source(mut parts: mpsc::Receiver<Result<Fetched, ()>>, progress: Arc<Mutex<Progress>>) -> BackupSource {
     let mut open: Option<(String, Unpacker)> = None;
     Box::new(move || {
         loop {

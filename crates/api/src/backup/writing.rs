@@ -43,7 +43,10 @@ impl std::fmt::Display for BackupSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { rows, tables, bytes, position, took } = self;
         let seconds = took.as_secs_f64();
-        write!(f, "backed up {rows} rows of {tables} tables as of position {position} in {bytes} bytes, in {seconds:.1} s")
+        write!(
+            f,
+            "backed up {rows} rows of {tables} tables as of position {position} in {bytes} bytes, in {seconds:.1} s"
+        )
     }
 }
 
@@ -82,10 +85,8 @@ pub async fn back_up(
     let (sender, parts) = mpsc::channel(PARTS_AHEAD);
     let packing = Arc::new(Mutex::new(Packing::default()));
     let mut stored = Stored::default();
-    let (given, kept) = tokio::join!(
-        database.back_up(sink(packing.clone(), sender)),
-        stored.take(&storage, parts),
-    );
+    let (given, kept) =
+        tokio::join!(database.back_up(sink(packing.clone(), sender)), stored.take(&storage, parts),);
     let packing = std::mem::take(&mut *packing.lock().unwrap_or_else(PoisonError::into_inner));
     let head = match (kept, given, packing.failure) {
         // Where nothing can be stored any more, the database was told to end.
@@ -186,14 +187,17 @@ fn sink(packing: Arc<Mutex<Packing>>, parts: mpsc::Sender<Packed>) -> BackupSink
 
 impl Packing {
     fn take(&mut self, piece: BackupPiece, parts: &mpsc::Sender<Packed>) -> io::Result<()> {
-        let send = |packed| parts.blocking_send(packed).map_err(|_| io::Error::other("nobody stores parts any more"));
+        let send = |packed| {
+            parts.blocking_send(packed).map_err(|_| io::Error::other("nobody stores parts any more"))
+        };
         match piece {
             BackupPiece::Head(head) => {
                 self.packer = Some(Packer::new(&head));
                 self.head = Some(head);
             }
             BackupPiece::Rows(rows) => {
-                let packer = self.packer.as_mut().ok_or_else(|| io::Error::other("rows before their tables"))?;
+                let packer =
+                    self.packer.as_mut().ok_or_else(|| io::Error::other("rows before their tables"))?;
                 packer.take(&rows, send)?;
                 self.progress.advance(rows.rows.len());
             }

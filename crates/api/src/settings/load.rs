@@ -10,7 +10,8 @@ use actix_web::http::Uri;
 
 use super::{
     AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LimitSettings,
-    LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, TlsSettings, fault::SettingsError,
+    LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, TlsSettings,
+    fault::SettingsError,
     layers::Layer,
     profile::file_layers,
     reader::{Noted, Reader},

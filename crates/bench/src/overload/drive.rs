@@ -218,7 +218,8 @@ impl Client {
         }
         if class == Class::Write {
             let actor = self.random.one_of(&self.material.actors);
-            let body = format!(r#"{{"actor":"{actor}","verb":"update","object":"{:016x}"}}"#, self.random.bits());
+            let body =
+                format!(r#"{{"actor":"{actor}","verb":"update","object":"{:016x}"}}"#, self.random.bits());
             self.made.clear();
             write_request(&mut self.made, "POST", "/v1/activities", &body);
         }

@@ -19,9 +19,11 @@ pub(super) fn write(path: &Path, results: &Overload) -> anyhow::Result<()> {
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let chart = format!("{name}.svg");
     let table = markdown(results, &chart)?;
-    for (path, text) in
-        [(path.to_owned(), json), (path.with_extension("md"), table), (path.with_extension("svg"), chart_of(results)?)]
-    {
+    for (path, text) in [
+        (path.to_owned(), json),
+        (path.with_extension("md"), table),
+        (path.with_extension("svg"), chart_of(results)?),
+    ] {
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
@@ -57,7 +59,10 @@ fn markdown(results: &Overload, chart: &str) -> Result<String, fmt::Error> {
 
 fn table(out: &mut String, target: &Target) -> fmt::Result {
     writeln!(out, "## {} / {}\n", target.database, target.engine)?;
-    writeln!(out, "| load | offered/s | goodput/s | of the peak | p99 of those let in (lists, first pages, writes) | longest | shed: lists | first pages | writes |")?;
+    writeln!(
+        out,
+        "| load | offered/s | goodput/s | of the peak | p99 of those let in (lists, first pages, writes) | longest | shed: lists | first pages | writes |"
+    )?;
     writeln!(out, "|---|---:|---:|---:|---:|---:|---:|---:|---:|")?;
     for load in std::iter::once(&target.peak).chain(&target.loads) {
         row(out, target, load)?;
