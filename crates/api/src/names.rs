@@ -114,6 +114,10 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 /// Writes a name as a segment of a path.
 pub fn encoded(name: &str) -> Cow<'_, str> {
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    if name.bytes().all(stays) {
+        return Cow::Borrowed(name);
+    }
     utf8_percent_encode(name, SEGMENT).into()
 }
 
