@@ -3,7 +3,8 @@
 //! A request goes guard ([`auth`]) → route ([`v1`], [`classic`], [`operation`]) → handler → service → port. What all handlers share is
 //! small and apart: the way in ([`body`], [`members`], [`names`], [`query`], [`keyed`]), the way out ([`views`],
 //! [`reply`], [`problem`], [`error`], [`finish`]), who is let in ([`entry`], with [`shedding`], [`limits`] and
-//! [`auth`]; [`traffic`] says what each route takes), and what is told about it ([`observe`], [`metrics`], [`traces`], [`openapi`]).
+//! [`auth`]; [`traffic`] says what each route takes), and what is known and told about it ([`passage`], [`observe`], [`metrics`],
+//! [`traces`], [`openapi`]).
 //!
 //! Around it stands the binary: [`cli`] says what can be typed, [`commands`] does it, with [`settings`] and [`logging`];
 //! [`app`] puts everything together, and [`transfer`] reads and writes files, [`backup`] whole databases.
@@ -34,6 +35,7 @@ pub mod names;
 pub mod observe;
 pub mod openapi;
 pub mod operation;
+pub mod passage;
 pub mod position;
 pub mod problem;
 pub mod query;

@@ -1,6 +1,6 @@
 //! One log line for every request.
 
-use std::{sync::Arc, time::Instant};
+use std::{rc::Rc, sync::Arc, time::Instant};
 
 use actix_web::{
     Error, HttpMessage,
@@ -13,6 +13,7 @@ use actix_web::{
 
 use crate::{
     metrics::Metrics,
+    passage::Passage,
     request_id::{self, Parent, RequestId},
     shared::Shared,
     traces::{Served, Traces},
@@ -23,25 +24,24 @@ pub async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let id = RequestId::of(request.headers());
+    let passage = Passage::begin(RequestId::of(request.headers()));
     let shared = request.app_data::<Data<Shared>>();
     let mut line = LogLine {
         parent: Parent::of(request.headers()),
         traces: shared.and_then(|shared| shared.traces.clone()),
         method: request.method().clone(),
         started: Instant::now(),
-        route: None,
         status: None,
-        id: id.clone(),
+        passage: passage.clone(),
         metrics: shared.map(|shared| shared.services.metrics.clone()),
     };
-    request.extensions_mut().insert(id);
+    request.extensions_mut().insert(passage);
     let _in_flight = line.metrics.as_ref().map(|metrics| metrics.requests.begin());
     let mut response = next.call(request).await?;
-    if let Ok(value) = HeaderValue::from_str(&line.id.0) {
+    if let Ok(value) = HeaderValue::from_str(&line.passage.id.0) {
         response.headers_mut().insert(request_id::HEADER, value);
     }
-    line.answered(&response);
+    line.status = Some(response.status().as_u16());
     Ok(response)
 }
 
@@ -49,39 +49,32 @@ pub async fn observe<B: MessageBody + 'static>(
 /// itself, without a span around the work: a span cost as much as the page. Where spans are exported ([`Traces`]), they are made
 /// here too, when all is known.
 struct LogLine {
-    id: RequestId,
+    passage: Rc<Passage>,
     parent: Option<Parent>,
     traces: Option<Arc<Traces>>,
     method: Method,
     started: Instant,
-    route: Option<String>,
     status: Option<u16>,
     metrics: Option<Arc<Metrics>>,
-}
-
-impl LogLine {
-    fn answered<B>(&mut self, response: &ServiceResponse<B>) {
-        self.route = response.request().match_pattern();
-        self.status = Some(response.status().as_u16());
-    }
 }
 
 impl Drop for LogLine {
     fn drop(&mut self) {
         let elapsed = self.started.elapsed();
+        let route = self.passage.route();
         if let Some(metrics) = &self.metrics {
-            metrics.requests.count(self.route.as_deref(), &self.method, self.status, elapsed);
+            metrics.requests.count(route, &self.method, self.status, elapsed);
         }
         let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let traced = self.traces.as_ref().and_then(|traces| {
-            let (method, route, request_id) = (&self.method, self.route.as_deref(), &*self.id.0);
+            let (method, request_id) = (&self.method, &*self.passage.id.0);
             let served = Served { method, route, status: self.status, elapsed, request_id };
             traces.served(self.parent.as_ref(), &served)
         });
         let trace_id = self.parent.as_ref().map(|parent| &*parent.trace).or(traced.as_deref());
-        let (request_id, method) = (&*self.id.0, self.method.as_str());
+        let (request_id, method) = (&*self.passage.id.0, self.method.as_str());
         // The route's pattern, not the path: that is as the client wrote it, and names people.
-        let route = self.route.as_deref().unwrap_or("none");
+        let route = route.unwrap_or("none");
         if let Some(status) = self.status {
             tracing::info!(request_id, trace_id, method, route, status, elapsed_us, "answered");
         } else {
