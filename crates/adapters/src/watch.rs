@@ -1,8 +1,9 @@
 //! How long calls wait for a database, measured where they wait, and told to whoever watches.
 //!
 //! Calls wait in two lines: for a connection that reads, and for the thread that writes. Each knows how long the next call
-//! would have to wait (Little's law: those ahead, by the time that a turn takes), and asks whether it may. So nobody who
-//! has to be turned away takes up a place first, and what needs no database is never asked about it.
+//! would have to wait (Little's law: those ahead, by the time that a turn takes, or by the pace at which calls lately had
+//! theirs, where that is slower), and asks whether it may. So nobody who has to be turned away takes up a place first, and
+//! what needs no database is never asked about it.
 
 use std::{
     sync::{
@@ -13,6 +14,7 @@ use std::{
 };
 
 use feed_me_domain::StoreError;
+use parking_lot::Mutex;
 
 /// What calls wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,7 @@ pub struct Queue {
     started: Instant,
     /// When a call had its turn last, in microseconds after the start.
     moved_us: AtomicU64,
+    pace: Mutex<Pace>,
     /// Weak: who watches may hold the store itself, which has to close its files in the end.
     watch: OnceLock<Weak<dyn Watch>>,
 }
@@ -76,6 +79,7 @@ impl Queue {
             turn_us: AtomicU64::new(0),
             started: Instant::now(),
             moved_us: AtomicU64::new(0),
+            pace: Mutex::default(),
             watch: OnceLock::new(),
         })
     }
@@ -103,8 +107,10 @@ impl Queue {
         let turns = waiting.div_ceil(self.calls_a_turn) as u64;
         let expected_us =
             turns.saturating_mul(self.turn_us.load(Ordering::Relaxed)) / self.turns_at_once as u64;
-        let stuck_us = self.elapsed_us().saturating_sub(self.moved_us.load(Ordering::Relaxed));
-        Duration::from_micros(expected_us.max(stuck_us))
+        let now_us = self.elapsed_us();
+        let stuck_us = now_us.saturating_sub(self.moved_us.load(Ordering::Relaxed));
+        let by_pace_us = self.pace.lock().call_us(now_us).saturating_mul(waiting as u64);
+        Duration::from_micros(expected_us.max(by_pace_us).max(stuck_us))
     }
 
     /// Begins to wait, unless whoever watches refuses that.
@@ -114,7 +120,9 @@ impl Queue {
         }
         if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
             // Nobody waited: that nobody had a turn says nothing.
-            self.moved_us.store(self.elapsed_us(), Ordering::Relaxed);
+            let now_us = self.elapsed_us();
+            self.moved_us.store(now_us, Ordering::Relaxed);
+            self.pace.lock().line_begins();
         }
         Ok(Waiting { queue: self.clone(), since: Instant::now() })
     }
@@ -140,6 +148,47 @@ impl Queue {
     }
 }
 
+/// For so long the pace of a line is looked at before it is believed.
+const PACE_WINDOW_US: u64 = 50_000;
+/// So long it is believed.
+const PACE_GOOD_FOR_US: u64 = 1_000_000;
+
+/// How fast a line moves while it is one. The time of a turn says it too, but not what lies between two turns: on a machine that
+/// has much to do it takes a while until the next call is at work.
+#[derive(Debug, Default)]
+struct Pace {
+    /// When the call before all that were counted had its turn.
+    window_began_us: Option<u64>,
+    calls: u64,
+    /// How long it took from one call to the next, and when that was found.
+    found: Option<(u64, u64)>,
+}
+
+impl Pace {
+    fn line_begins(&mut self) {
+        (self.window_began_us, self.calls) = (None, 0);
+    }
+
+    /// From one call to another, so that those who share a turn count together.
+    fn had_its_turn(&mut self, now_us: u64) {
+        let Some(began_us) = self.window_began_us else {
+            self.window_began_us = Some(now_us);
+            return;
+        };
+        self.calls += 1;
+        let window_us = now_us.saturating_sub(began_us);
+        if PACE_WINDOW_US <= window_us {
+            self.found = Some((window_us / self.calls, now_us));
+            (self.window_began_us, self.calls) = (Some(now_us), 0);
+        }
+    }
+
+    fn call_us(&self, now_us: u64) -> u64 {
+        let good = self.found.filter(|(_, found_us)| now_us.saturating_sub(*found_us) <= PACE_GOOD_FOR_US);
+        good.map_or(0, |(call_us, _)| call_us)
+    }
+}
+
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -153,7 +202,12 @@ pub struct Waiting {
 impl Waiting {
     /// It has its turn.
     pub fn has_its_turn(self) {
-        self.queue.moved_us.store(self.queue.elapsed_us(), Ordering::Relaxed);
+        let now_us = self.queue.elapsed_us();
+        self.queue.moved_us.store(now_us, Ordering::Relaxed);
+        // The line is one while somebody stands behind this call.
+        if 1 < self.queue.waiting() {
+            self.queue.pace.lock().had_its_turn(now_us);
+        }
         if let Some(watch) = self.queue.watching() {
             watch.waited(self.queue.line, self.since.elapsed());
         }
@@ -214,6 +268,34 @@ mod tests {
         assert!(Duration::from_millis(30) <= queue.expected_wait());
         ahead.remove(0).has_its_turn();
         assert!(queue.expected_wait() < Duration::from_millis(30));
+    }
+
+    #[test]
+    fn a_line_that_moves_slower_than_turns_take_is_judged_by_its_pace() {
+        let queue = Queue::new(Line::Read, 2, 1);
+        queue.took(Duration::from_micros(100));
+        let mut ahead = waiting(&queue, 30);
+        assert!(queue.expected_wait() < Duration::from_millis(20));
+        for _ in 0..10 {
+            std::thread::sleep(Duration::from_millis(10));
+            ahead.remove(0).has_its_turn();
+        }
+        // Twenty are left, and each takes ten milliseconds or a little more.
+        assert!(Duration::from_millis(190) <= queue.expected_wait(), "{:?}", queue.expected_wait());
+        drop(ahead);
+        assert_eq!(queue.expected_wait(), Duration::ZERO);
+    }
+
+    #[test]
+    fn calls_that_share_a_turn_are_as_fast_as_they_are_together() {
+        let mut pace = Pace::default();
+        for turn in 1..=3 {
+            (0..100).for_each(|_| pace.had_its_turn(turn * 60_000));
+        }
+        assert_eq!((pace.call_us(180_000), pace.call_us(180_000 + PACE_GOOD_FOR_US + 1)), (600, 0));
+        pace.line_begins();
+        pace.had_its_turn(900_000);
+        assert_eq!(pace.call_us(900_000), 600, "the first call of a line says nothing yet");
     }
 
     #[test]
