@@ -4,8 +4,9 @@
 //! first page for all, it is the newest of all, which lies in one array. The best of the heads say from which authors the
 //! page can come at all: as many authors as the page has items. Second those timelines are merged by a heap.
 //!
-//! Deep in the feed of somebody who follows many, every head would have to be searched. There a stretch of the order of all
-//! is walked first: it holds a page unless the followees are quiet, and then the two steps do.
+//! For who follows many, to look at every head takes longer than to walk down a stretch of the order of all, of which much
+//! is theirs, and so it does even for fewer deep in a feed, where every head would have to be searched. There the walk comes
+//! first, no longer than what it may save; where the followees are quiet it does not fill the page, and the two steps do.
 //!
 //! What a page costs in a large index is waiting for memory: each of its items lies somewhere else. So whatever can be read
 //! without knowing more is read for all first, and the processor waits for many of them at once.
@@ -13,11 +14,13 @@
 use std::{
     cmp::{Ordering, Reverse},
     collections::{BinaryHeap, binary_heap::PeekMut},
+    ops::ControlFlow,
 };
 
 use feed_me_domain::Direction;
 
 use super::{
+    log::Line,
     page::{Found, LOOKED_AT_MAX, Wish},
     reader::Reader,
     records::{Records, Slot},
@@ -25,14 +28,22 @@ use super::{
     timeline::Timeline,
 };
 
-/// From so many heads that have to be searched on, the order of all is walked first.
+/// From so many followees on, a stretch of the order of all is walked before any head is looked at.
+const WALK_FIRST_FROM: usize = 500;
+/// From so many heads that have to be searched on, a longer one is.
 const WALK_FROM: usize = 200;
-/// How many activities of that order are looked at for each head that need not be searched then.
-const WALKED_A_HEAD: usize = 4;
+/// How many activities of that order are passed in the time that the search for one head takes.
+const WALKED_A_SEARCH: usize = 12;
 
 pub(super) fn read(state: &State, wish: &Wish<'_>) -> Found {
     let nobody = Reader::default();
     let reader = state.reader(wish.owner).unwrap_or(&nobody);
+    let many = reader.edges();
+    if WALK_FIRST_FROM <= many
+        && let Some(slots) = walk(state, reader, wish, many)
+    {
+        return Found::Slots(slots);
+    }
     let mut heads = Heads::new(wish);
     let oneself = wish.query.filter.includes_self().then_some(wish.owner);
     let muted = reader.muted();
@@ -53,7 +64,7 @@ pub(super) fn read(state: &State, wish: &Wish<'_>) -> Found {
         }
     }
     if WALK_FROM <= searched.len()
-        && let Some(slots) = walk(state, reader, wish, WALKED_A_HEAD * searched.len())
+        && let Some(slots) = walk(state, reader, wish, WALKED_A_SEARCH * searched.len())
     {
         return Found::Slots(slots);
     }
@@ -266,26 +277,41 @@ fn merge(state: &State, heads: Heads<'_>, wish: &Wish<'_>) -> Found {
 
 /// Looks for the page in the order of all; none where so many activities do not hold it.
 fn walk(state: &State, reader: &Reader, wish: &Wish<'_>, walked_max: usize) -> Option<Vec<Slot>> {
+    match wish.direction() {
+        Direction::Forward => {
+            walked(state.log.down_from(wish.gap, &state.records), state, reader, wish, walked_max)
+        }
+        Direction::Backward => {
+            walked(state.log.up_from(wish.gap, &state.records), state, reader, wish, walked_max)
+        }
+    }
+}
+
+fn walked(
+    mut lines: impl Iterator<Item = Line>,
+    state: &State,
+    reader: &Reader,
+    wish: &Wish<'_>,
+    walked_max: usize,
+) -> Option<Vec<Slot>> {
     let oneself = wish.query.filter.includes_self().then_some(wish.owner);
     let mut found = Vec::with_capacity(wish.needed().min(walked_max));
-    let mut take = |slots: &mut dyn Iterator<Item = Slot>| -> bool {
-        for _ in 0..walked_max {
-            if found.len() == wish.needed() {
-                return true;
-            }
-            // The end of the log is the end of the feed, or the floor, which the caller knows.
-            let Some(slot) = slots.next() else { return true };
-            let record = state.records.get(slot);
-            let is_shown = reader.shows(record.actor, record.published) || oneself == Some(record.actor);
+    let mut left = walked_max;
+    let stopped = lines.try_for_each(|line| {
+        if reader.may_follow(line.actor) || oneself == Some(line.actor) {
+            let record = state.records.get(line.slot);
+            let is_shown = oneself == Some(line.actor) || reader.shows(line.actor, record.published);
             if is_shown && wish.takes(record.verb) {
-                found.push(slot);
+                found.push(line.slot);
             }
         }
-        found.len() == wish.needed()
-    };
-    let is_whole = match wish.direction() {
-        Direction::Forward => take(&mut state.log.down_from(wish.gap, &state.records)),
-        Direction::Backward => take(&mut state.log.up_from(wish.gap, &state.records)),
-    };
-    is_whole.then_some(found)
+        left -= 1;
+        if left == 0 || found.len() == wish.needed() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    // The end of the order is the end of the feed, or the floor, which the caller knows.
+    (stopped.is_continue() || found.len() == wish.needed()).then_some(found)
 }
