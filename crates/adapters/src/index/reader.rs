@@ -7,7 +7,7 @@ use feed_me_domain::{RelationKind, Window};
 use super::sieve::Sieve;
 
 /// From so many edges on, a sieve is worth its memory.
-const SIEVE_FROM: usize = 256;
+const SIEVE_FROM: usize = 64;
 
 /// A span of `published` in microseconds, both ends inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,11 @@ impl Reader {
     #[inline]
     pub(super) fn may_follow(&self, other: u32) -> bool {
         self.sieve.may_hold(other)
+    }
+
+    /// Whether [`may_follow`](Self::may_follow) says anything.
+    pub(super) fn has_sieve(&self) -> bool {
+        self.sieve.has_room_for(1)
     }
 
     /// Makes everything as it should be after filling.
