@@ -67,7 +67,7 @@ impl Collector {
             if let Some(span) = self.spans.iter().find(|span| span.name == name) {
                 return span.clone();
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "no span {name} in {:?}", self.spans);
+            assert!(begun.elapsed() < Duration::from_mins(1), "no span {name} in {:?}", self.spans);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -86,7 +86,7 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn traced(collector: &Collector) -> World {

@@ -149,7 +149,7 @@ impl Database {
             update sequence set position = 7",
             x = "y".repeat(20_000),
             empty = bytes(""),
-            every = bytes(&(0..=255_u8).map(|byte| format!("{byte:02x}")).collect::<String>()),
+            every = bytes(&(0..=255_u8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))),
             yes = if is_sqlite { "1" } else { "true" },
             no = if is_sqlite { "0" } else { "false" },
         ));

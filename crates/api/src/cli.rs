@@ -166,8 +166,11 @@ Examples:
   feed-me backup backups/monday
   feed-me backup s3://my-backups/feed-me/monday --database-url postgres://me:secret@db/feed"))]
 pub struct BackupArgs {
-    /// A folder, or s3://bucket/prefix; no other backup may be there
-    #[arg(value_name = "DESTINATION")]
+    /// Where to.
+    #[arg(
+        value_name = "DESTINATION",
+        help = "A folder, or s3://bucket/prefix; no other backup may be there"
+    )]
     pub destination: Place,
 }
 
@@ -185,8 +188,8 @@ Examples:
   feed-me restore s3://my-backups/feed-me/monday --replace
   feed-me restore --check backups/monday           is it whole? Needs no database"))]
 pub struct RestoreArgs {
-    /// A folder, or s3://bucket/prefix
-    #[arg(value_name = "SOURCE")]
+    /// Where from.
+    #[arg(value_name = "SOURCE", help = "A folder, or s3://bucket/prefix")]
     pub source: Place,
     /// Take away all that is in the database
     #[arg(long)]

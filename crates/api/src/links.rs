@@ -42,9 +42,8 @@ impl Origins {
         let told = if is_trusted { forwarded(request.headers()) } else { Told::default() };
         let scheme = match told.scheme.as_deref() {
             Some("https") => "https",
-            Some(_) => "http",
             None if request.app_config().secure() => "https",
-            None => "http",
+            _ => "http",
         };
         let host = told.host.filter(|host| is_host(host)).or_else(|| own_host(request));
         format!("{scheme}://{}", host.unwrap_or_else(|| self.listen.to_string()))

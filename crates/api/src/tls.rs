@@ -20,7 +20,7 @@ use rustls::{
 use crate::settings::TlsSettings;
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Why TLS cannot be spoken. No message holds anything of a key.
 #[derive(Debug, thiserror::Error)]

@@ -31,7 +31,7 @@ fn part_of(backup: &Path, table: &str) -> PathBuf {
 fn forged(backup: &Path, change: impl Fn(String) -> String) {
     let path = backup.join("manifest.json");
     let json = change(fs::read_to_string(&path).unwrap());
-    let sum: String = Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = Sha256::digest(&json).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     fs::write(path, json).unwrap();
     fs::write(backup.join("SHA256SUMS"), format!("{sum}  manifest.json\n")).unwrap();
 }

@@ -1,5 +1,7 @@
 //! What a backup says about itself.
 
+use std::fmt::Write;
+
 use feed_me_domain::{
     Timestamp,
     backup::{BackupColumn, BackupHead, BackupTable, ColumnKind},
@@ -139,8 +141,9 @@ impl Manifest {
 
     /// The digests of everything, as `sha256sum` writes them.
     pub(super) fn sums(&self, json: &[u8]) -> String {
-        let parts = self.parts.iter().map(|part| format!("{}  {}\n", part.sha256, part.name));
-        parts.chain([format!("{}  {MANIFEST}\n", digest(json))]).collect()
+        let parts = self.parts.iter().map(|part| format!("{}  {}", part.sha256, part.name));
+        let lines: Vec<String> = parts.chain([format!("{}  {MANIFEST}", digest(json))]).collect();
+        lines.join("\n") + "\n"
     }
 
     /// Reads a manifest that belongs to these sums.
@@ -194,5 +197,9 @@ impl ColumnView {
 
 /// SHA-256 in hexadecimal digits.
 pub(super) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    // Writing to a string does not fail.
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

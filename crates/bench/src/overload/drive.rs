@@ -185,7 +185,9 @@ impl Client {
         let answered = match class {
             Class::Write => self.connection.ask(&self.made).await,
             Class::List => self.connection.ask(self.random.one_of::<Vec<u8>>(&self.material.lists)).await,
-            Class::FirstPage => self.connection.ask(self.random.one_of::<Vec<u8>>(&self.material.pages)).await,
+            Class::FirstPage => {
+                self.connection.ask(self.random.one_of::<Vec<u8>>(&self.material.pages)).await
+            }
         };
         let mut shared = shared.borrow_mut();
         let is_counting = shared.is_counting;
