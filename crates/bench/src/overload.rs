@@ -98,9 +98,8 @@ impl Class {
     /// How many of a hundred requests are of it.
     fn share(self) -> u64 {
         match self {
-            Self::List => 20,
+            Self::List | Self::Write => 20,
             Self::FirstPage => 60,
-            Self::Write => 20,
         }
     }
 }
