@@ -21,8 +21,13 @@ use tokio::sync::Semaphore;
 use crate::kit::{Told, World, json, services, services_with, settings};
 
 fn limited() -> Settings {
-    let limits =
-        LimitSettings { enabled: true, read_per_minute: 4, write_per_minute: 2, heavy_per_minute: 1 };
+    let limits = LimitSettings {
+        enabled: true,
+        read_per_minute: 4,
+        write_per_minute: 2,
+        heavy_per_minute: 1,
+        bad_credentials_per_minute: 60,
+    };
     Settings { limits, ..settings() }
 }
 

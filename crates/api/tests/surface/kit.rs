@@ -18,7 +18,7 @@ use feed_me_api::{
     services::Services,
     settings::{
         AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LimitSettings,
-        LogFormat, LogSettings, ServerSettings, Settings,
+        LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings,
     },
     shared::Shared,
 };
@@ -106,8 +106,11 @@ pub(crate) fn settings() -> Settings {
             read_per_minute: 1,
             write_per_minute: 1,
             heavy_per_minute: 1,
+            bad_credentials_per_minute: 1,
         },
         metrics_listen: None,
+        tls: None,
+        telemetry: TelemetrySettings { otlp_endpoint: None, sample_ratio: 1.0 },
     }
 }
 

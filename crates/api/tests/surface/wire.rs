@@ -8,6 +8,7 @@ use std::{
 
 use feed_me_api::{
     app::{Line, Queue, Queues},
+    server::{self, Listeners},
     shared::Shared,
 };
 
@@ -19,7 +20,8 @@ async fn serving() -> SocketAddr {
     let (told, ready) = tokio::sync::oneshot::channel();
     actix_web::rt::spawn(async move {
         let ready = |address| told.send(address).unwrap();
-        feed_me_api::server::serve(services(), &settings(), listener, None, ready).await
+        let listeners = Listeners { main: listener, metrics: None, certificate: None };
+        server::serve(services(), &settings(), listeners, ready).await
     });
     ready.await.unwrap()
 }
