@@ -31,16 +31,19 @@ use tempfile::TempDir;
 
 /// A database with the present schema.
 enum Database {
-    Sqlite(Arc<SqliteStore>, PathBuf, TempDir),
+    Sqlite(Arc<SqliteStore>, TempDir),
     Postgres(Arc<PgStore>, FreshDatabase),
+}
+
+fn file_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("feed-me.db")
 }
 
 impl Database {
     async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("feed-me.db");
         let options = SqliteOptions {
-            path: path.clone(),
+            path: file_in(&folder),
             access: Access::ReadWrite { pages_max: None },
             readers: 2,
             acquire_timeout: Duration::from_secs(30),
@@ -48,7 +51,7 @@ impl Database {
         };
         let store = SqliteStore::open(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap();
         store.migrate().await.unwrap();
-        Self::Sqlite(Arc::new(store), path, folder)
+        Self::Sqlite(Arc::new(store), folder)
     }
 
     fn postgres() -> Self {
@@ -73,8 +76,8 @@ impl Database {
 
     fn run(&self, statements: &str) {
         match self {
-            Self::Sqlite(_, path, _) => {
-                let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+            Self::Sqlite(_, folder) => {
+                let mut conn = SqliteConnection::establish(file_in(folder).to_str().unwrap()).unwrap();
                 conn.batch_execute(statements).unwrap();
             }
             Self::Postgres(_, database) => {
@@ -90,8 +93,8 @@ impl Database {
             name: String,
         }
         let rows: Vec<Name> = match self {
-            Self::Sqlite(_, path, _) => {
-                let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+            Self::Sqlite(_, folder) => {
+                let mut conn = SqliteConnection::establish(file_in(folder).to_str().unwrap()).unwrap();
                 sql_query(query).load(&mut conn).unwrap()
             }
             Self::Postgres(_, database) => {
