@@ -221,10 +221,7 @@ impl Run<'_> {
         let material = |connection| subjects.material(&scenario.pages, connection);
         // PostgreSQL works for whatever is not read from memory, and its processes need a core.
         let is_postgres_idle = self.wish.engine == "index" && scenario.mix == Mix::READS;
-        // Nor the clock of the open loop, which has a thread of its own beside the driver.
-        let is_awake = rate.is_none()
-            && server.is_pinned()
-            && (is_postgres_idle || self.wish.database.kind() == "SQLite");
+        let is_awake = server.is_pinned() && (is_postgres_idle || self.wish.database.kind() == "SQLite");
         let load = self.load(connections, rate, is_awake);
         Ok(Outcome::Measured(measure(server.address(), &watched, scenario.mix, material, load).await?))
     }
