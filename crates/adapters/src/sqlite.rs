@@ -25,6 +25,8 @@ mod secrets;
 mod sql;
 mod transfer;
 mod users;
+mod webhook_rows;
+mod webhooks;
 mod writer;
 
 use std::{
