@@ -11,3 +11,4 @@ pub mod sqlite;
 pub mod system;
 mod under_way;
 pub mod watch;
+pub mod webhook_sender;

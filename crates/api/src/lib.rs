@@ -6,7 +6,7 @@
 //! [`auth`]; [`traffic`] says what each route takes), and what is told about it ([`observe`], [`metrics`], [`openapi`]).
 //!
 //! Around it stands the binary: [`cli`] says what can be typed, [`commands`] does it, with [`settings`] and [`logging`];
-//! [`app`] puts everything together, and [`transfer`] reads and writes files.
+//! [`app`] puts everything together, [`webhooks`] delivers, and [`transfer`] reads and writes files.
 
 pub mod accept;
 pub mod app;
@@ -48,3 +48,4 @@ pub mod traffic;
 pub mod transfer;
 pub mod v1;
 pub mod views;
+pub mod webhooks;

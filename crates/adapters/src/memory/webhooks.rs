@@ -106,7 +106,7 @@ impl WebhookRepository for MemoryStore {
             let filter = WebhookFilter::of(webhook.wish.clone(), actor.clone(), target.clone());
             let webhook = webhook.made(id, filter, turn.position(), now);
             state.webhooks.rows.insert(id, WebhookRow { webhook: webhook.clone(), lease: None });
-            WebhookCreated::Created(webhook)
+            WebhookCreated::Created(Box::new(webhook))
         }))
     }
 
@@ -147,7 +147,7 @@ impl WebhookRepository for MemoryStore {
             if let Some(row) = state.webhooks.rows.get_mut(&id) {
                 row.webhook = webhook.clone();
             }
-            WebhookChanged::Changed(webhook)
+            WebhookChanged::Changed(Box::new(webhook))
         }))
     }
 

@@ -279,7 +279,7 @@ fn create(write: &mut Write<'_>, new: &NewWebhook) -> Outcome<WebhookCreated> {
     let filter = WebhookFilter::of(new.wish.clone(), actor_user.clone(), target_user.clone());
     let webhook = new.clone().made(id, filter, write.turn.position(), now);
     webhook_rows::store(write.conn, &webhook)?;
-    Ok(WebhookCreated::Created(webhook))
+    Ok(WebhookCreated::Created(Box::new(webhook)))
 }
 
 fn change(write: &mut Write<'_>, id: WebhookId, change: &WebhookChange) -> Outcome<WebhookChanged> {
@@ -301,7 +301,7 @@ fn change(write: &mut Write<'_>, id: WebhookId, change: &WebhookChange) -> Outco
         let wake = Sql::<()>::new(wake).bind::<SqlUuid, _>(id.as_uuid());
         wake.bind::<Timestamptz, _>(at(now)).execute(write.conn)?;
     }
-    Ok(WebhookChanged::Changed(webhook))
+    Ok(WebhookChanged::Changed(Box::new(webhook)))
 }
 
 fn forget_deliveries_above(conn: &mut PgConnection, id: WebhookId, position: i64) -> Outcome<()> {

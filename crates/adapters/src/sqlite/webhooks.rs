@@ -265,7 +265,7 @@ fn create(write: &mut Write<'_>, new: NewWebhook) -> Result<WebhookCreated, Trou
     let filter = WebhookFilter::of(new.wish.clone(), actor_user.clone(), target_user.clone());
     let webhook = new.made(id, filter, write.turn.position(), now);
     webhook_rows::store(write.conn, &webhook)?;
-    Ok(WebhookCreated::Created(webhook))
+    Ok(WebhookCreated::Created(Box::new(webhook)))
 }
 
 fn change(write: &mut Write<'_>, id: WebhookId, change: WebhookChange) -> Result<WebhookChanged, Trouble> {
@@ -286,7 +286,7 @@ fn change(write: &mut Write<'_>, id: WebhookId, change: WebhookChange) -> Result
         let wake = "update webhook_deliveries set next_at = ?2 where webhook = ?1 and state = 'pending'";
         sql::command(wake).bind(blob(id)).bind(now.micros()).execute(write.conn)?;
     }
-    Ok(WebhookChanged::Changed(webhook))
+    Ok(WebhookChanged::Changed(Box::new(webhook)))
 }
 
 fn forget_deliveries_above(conn: &mut SqliteConnection, id: WebhookId, position: i64) -> Result<(), Trouble> {

@@ -67,6 +67,14 @@ fn requests() -> Vec<(&'static str, Value)> {
         "target": nullable("Username"),
         "data": reference("Data"),
     });
+    let webhook = json!({
+        "url": { "type": "string", "format": "uri", "minLength": 1, "maxLength": 2048 },
+        "kinds": nullable("EventKinds"),
+        "actor": nullable("Username"),
+        "verb": text_or_null(1, 80),
+        "target": nullable("Username"),
+        "enabled": { "type": "boolean" },
+    });
     let from = json!({ "oneOf": [{ "type": "string", "enum": ["beginning", "now"] }, reference("Time")] });
     vec![
         ("UserBody", closed(&[], &json!({ "display_name": display_name }))),
@@ -92,6 +100,32 @@ fn requests() -> Vec<(&'static str, Value)> {
         (
             "KeyBody",
             closed(&["name", "scopes"], &json!({ "name": text(1, 100), "scopes": reference("Scopes") })),
+        ),
+        ("WebhookBody", closed(&["url"], &webhook)),
+        ("WebhookPatchBody", closed(&[], &webhook)),
+        (
+            "WebhookSecretBody",
+            closed(
+                &[],
+                &json!({ "overlap_hours": {
+                    "type": "integer",
+                    "description": "For how long the present secret counts too, in hours.",
+                    "minimum": 0,
+                    "maximum": 168,
+                    "default": 24,
+                } }),
+            ),
+        ),
+        (
+            "WebhookReplayBody",
+            closed(
+                &["from"],
+                &json!({ "from": {
+                    "type": "string",
+                    "description": "A position, after which everything is delivered; or `beginning`, the oldest event that is kept; or `now`, past all that waits.",
+                    "pattern": "^([0-9]+|beginning|now)$",
+                } }),
+            ),
         ),
         (
             "TokenBody",
@@ -162,6 +196,8 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("ActivityPage", page("Activity")),
         ("UserPage", page("User")),
         ("ApplicationKeyPage", page("ApplicationKey")),
+        ("WebhookPage", page("Webhook")),
+        ("WebhookDeliveryPage", page("WebhookDelivery")),
         ("FollowPage", page("Follow")),
         ("RelationPage", page("Relation")),
         (

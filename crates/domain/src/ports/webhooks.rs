@@ -91,7 +91,7 @@ pub trait WebhookRepository: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebhookCreated {
     /// It is kept.
-    Created(Webhook),
+    Created(Box<Webhook>),
     /// The actor, the target or both are not users.
     UnknownUsers {
         /// Whether the actor is not.
@@ -107,7 +107,7 @@ pub enum WebhookCreated {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebhookChanged {
     /// It is like this now.
-    Changed(Webhook),
+    Changed(Box<Webhook>),
     /// There is no such subscription.
     Unknown,
     /// The actor, the target or both are not users.

@@ -14,7 +14,6 @@ use crate::{
     },
     services::paging::{Page, PageRequest, Walk},
     text::Username,
-    time::Timestamp,
     webhook::{
         AddressPolicy, Delivery, DeliveryState, MessageKind, WEBHOOKS_MAX, Webhook, WebhookChange,
         WebhookDraft, WebhookPatch, WebhookSecret,
@@ -88,7 +87,9 @@ impl WebhookService {
             Err(faults) => return Err(self.all_faults(faults, &names).await?),
         };
         let judge = move |created| match created {
-            WebhookCreated::Created(webhook) => Ok(WebhookWithSecret { webhook, secret: secret.clone() }),
+            WebhookCreated::Created(webhook) => {
+                Ok(WebhookWithSecret { webhook: *webhook, secret: secret.clone() })
+            }
             WebhookCreated::UnknownUsers { actor, target } => Err(unknown(&names, [actor, target])),
             WebhookCreated::Full => Err(Error::TooManyWebhooks { limit: WEBHOOKS_MAX }),
         };
@@ -113,7 +114,7 @@ impl WebhookService {
     /// Changes a webhook. `faults` are those that were found in reading the patch; where there are any, all are told.
     pub async fn edit(&self, id: WebhookId, patch: WebhookPatch, faults: Vec<Fault>) -> Result<Webhook> {
         let change = WebhookChange::Edit(patch);
-        let names = change.names().map(|name| name.cloned());
+        let names = change.names().map(Option::<&Username>::cloned);
         if !faults.is_empty() {
             return Err(self.all_faults(faults, &names).await?);
         }
@@ -221,10 +222,6 @@ impl WebhookService {
         self.webhooks.redeliver(id, position, keyed).await?.try_map(judge)
     }
 
-    /// Forgets at most `take` deliveries that were last tried before an instant, and says how many went.
-    pub async fn trim(&self, before: Timestamp, take: usize) -> Result<usize> {
-        Ok(self.webhooks.trim(before, take).await?)
-    }
 
     /// Counts, and how many events the enabled webhook that is furthest behind has before it.
     pub async fn tally(&self) -> Result<(WebhookTally, u64)> {
@@ -246,7 +243,7 @@ impl WebhookService {
 
 fn judge_change(id: WebhookId, changed: WebhookChanged, names: &[Option<Username>; 2]) -> Result<Webhook> {
     match changed {
-        WebhookChanged::Changed(webhook) => Ok(webhook),
+        WebhookChanged::Changed(webhook) => Ok(*webhook),
         WebhookChanged::Unknown => Err(Error::UnknownWebhook(id)),
         WebhookChanged::UnknownUsers { actor, target } => Err(unknown(names, [actor, target])),
     }

@@ -18,7 +18,7 @@ pub struct AddressPolicy {
 impl AddressPolicy {
     /// Whether a request may be sent to an address. Addresses of the link (among them those where clouds tell machines
     /// their credentials) and of many receivers are never allowed.
-    pub fn allows(&self, address: IpAddr) -> bool {
+    pub fn allows(self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => self.allows_v4(address),
             IpAddr::V6(address) => match embedded_v4(address) {
@@ -28,35 +28,35 @@ impl AddressPolicy {
         }
     }
 
-    fn allows_v4(&self, address: Ipv4Addr) -> bool {
+    fn allows_v4(self, address: Ipv4Addr) -> bool {
         is_public_v4(address) || (self.allow_private && is_private_v4(address))
     }
 
     /// Whether a request may be sent to a port: below 1024 only those of the web, so that nobody talks to a mail server.
-    pub fn allows_port(&self, port: u16) -> bool {
+    pub fn allows_port(self, port: u16) -> bool {
         self.allow_private || matches!(port, 80 | 443 | 1024..)
     }
 }
 
 /// What is not in IANA's registry of special-purpose IPv4 addresses (and neither multicast nor reserved).
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let octets = address.octets();
-    let is_special = match octets {
-        // This network, private, loopback.
-        [0 | 10 | 127, ..]
-        // Link-local.
-        | [169, 254, ..]
-        // IETF assignments, documentation, the former 6to4 relays, private.
-        | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [192, 168, ..]
-        // Documentation.
-        | [198, 51, 100, _] | [203, 0, 113, _]
-        // Multicast, reserved, broadcast.
-        | [224..=255, ..] => true,
+    let is_special = match address.octets() {
+        // This network, private, loopback; multicast, reserved, broadcast.
+        [0 | 10 | 127 | 224..=255, ..] => true,
         // Shared by a provider's customers.
         [100, second, ..] => second & 0xC0 == 64,
+        // Link-local.
+        [169, second, ..] => second == 254,
+        // Private.
         [172, second, ..] => second & 0xF0 == 16,
-        // Benchmarks.
-        [198, second, ..] => second & 0xFE == 18,
+        // IETF assignments and documentation; the former 6to4 relays; private.
+        [192, second, third, _] => {
+            matches!((second, third), (0, 0 | 2) | (88, 99)) || second == 168
+        }
+        // Benchmarks; documentation.
+        [198, second, third, _] => second & 0xFE == 18 || (second, third) == (51, 100),
+        // Documentation.
+        [203, second, third, _] => (second, third) == (0, 113),
         _ => false,
     };
     !is_special
@@ -67,7 +67,7 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
     address.is_private() || address.is_loopback() || is_shared
 }
 
-/// Global unicast (2000::/3) without what IANA's registry takes out of it.
+/// Global unicast (`2000::/3`) without what IANA's registry takes out of it.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let is_special = match first {
