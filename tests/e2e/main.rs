@@ -32,3 +32,4 @@ mod relations;
 mod transfer;
 mod trust;
 mod users;
+mod webhooks;
