@@ -73,7 +73,14 @@ async fn log_of(world: &World, path: &str, query: &str) -> Vec<String> {
         .is(200)
         .items()
         .iter()
-        .map(|it| format!("{} {} {}", it["position"].as_str().unwrap(), it["state"].as_str().unwrap(), it["attempts"]))
+        .map(|it| {
+            format!(
+                "{} {} {}",
+                it["position"].as_str().unwrap(),
+                it["state"].as_str().unwrap(),
+                it["attempts"]
+            )
+        })
         .collect();
     lines.reverse();
     lines

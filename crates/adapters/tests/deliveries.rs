@@ -18,9 +18,7 @@ use feed_me_adapters::{
 use feed_me_domain::{
     Activity, Attempt, CursorCodec, FollowRequest, Given, NewActivity, Precondition, PutUser, StoreError,
     Timestamp, UserPatch, Username, Verb, Webhook, WebhookId,
-    ports::{
-        Clock, Message, MessageContent, MessageWriter, Posted, Stores, WebhookRequest, WebhookSender,
-    },
+    ports::{Clock, Message, MessageContent, MessageWriter, Posted, Stores, WebhookRequest, WebhookSender},
     sequence::EventKind,
     services::{DeliveryParts, DeliveryService, Line, PageRequest, ReplayFrom, Step, WebhookService},
     webhook::{
@@ -115,7 +113,11 @@ impl World {
 
     async fn user(&self, name: &str) -> Username {
         let username = Username::parse(name).unwrap();
-        self.stores.users.put(PutUser { username: username.clone(), display_name: Given::Absent }).await.unwrap();
+        self.stores
+            .users
+            .put(PutUser { username: username.clone(), display_name: Given::Absent })
+            .await
+            .unwrap();
         username
     }
 
@@ -144,13 +146,16 @@ impl World {
     async fn webhook(&self, wish: FilterWish) -> WebhookId {
         let url = WebhookUrl::parse("https://example.org/", AddressPolicy::default()).unwrap();
         let draft = WebhookDraft { url: Some(url), wish, ..WebhookDraft::default() };
-        let Attempt::Done(made) = self.webhooks.create(draft, None).await.unwrap() else { panic!("not made") };
+        let Attempt::Done(made) = self.webhooks.create(draft, None).await.unwrap() else {
+            panic!("not made")
+        };
         self.deliveries.claim(LEASE).await.unwrap();
         made.webhook.id
     }
 
     fn answers(&self, outcomes: impl IntoIterator<Item = u16>) {
-        let outcomes = outcomes.into_iter().map(|status| SendOutcome::Answered { status, retry_after_s: None });
+        let outcomes =
+            outcomes.into_iter().map(|status| SendOutcome::Answered { status, retry_after_s: None });
         self.receiver.answers.lock().unwrap().extend(outcomes);
     }
 
@@ -214,7 +219,11 @@ async fn everything_arrives_once_in_order_and_signed() {
     let [ivan, eric] = [world.user("ivan").await, world.user("eric").await];
     let id = world.webhook(FilterWish::default()).await;
     let mut line = Line::new(id);
-    assert_eq!(world.run(&mut line).await, (Vec::new(), Step::Idle(None)), "what was before is nobody's news");
+    assert_eq!(
+        world.run(&mut line).await,
+        (Vec::new(), Step::Idle(None)),
+        "what was before is nobody's news"
+    );
     world.post(&ivan, "like", Some(&eric)).await;
     world.follow(&eric, &ivan).await;
     assert_eq!(world.run(&mut line).await.0, ["3 activity.added ivan like eric", "4 follow.added -"]);

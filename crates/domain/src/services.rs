@@ -22,6 +22,6 @@ mod webhooks;
 mod tests;
 
 pub use self::{
-    activities::*, application_keys::*, changes::*, delivering::*, development::*, events::*, feeds::*, follows::*,
-    notifications::*, paging::*, relations::*, transfer::*, users::*, webhooks::*,
+    activities::*, application_keys::*, changes::*, delivering::*, development::*, events::*, feeds::*,
+    follows::*, notifications::*, paging::*, relations::*, transfer::*, users::*, webhooks::*,
 };

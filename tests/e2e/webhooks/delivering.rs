@@ -68,7 +68,12 @@ async fn a_filter_lets_through_what_it_names(world: &World) {
     subscribed(world, &by_ivan.url(), json!({ "actor": "ivan" })).await;
     subscribed(world, &to_eric.url(), json!({ "target": "eric", "kinds": ["activity.added"] })).await;
     subscribed(world, &likes.url(), json!({ "verb": "like" })).await;
-    subscribed(world, &follows.url(), json!({ "kinds": ["follow.added", "follow.removed"], "actor": "niko" })).await;
+    subscribed(
+        world,
+        &follows.url(),
+        json!({ "kinds": ["follow.added", "follow.removed"], "actor": "niko" }),
+    )
+    .await;
     ivan.posts_to("like", "1", &eric).await.is(201);
     niko.posts_to("share", "2", &eric).await.is(201);
     eric.posts_to("like", "3", &ivan).await.is(201);
@@ -109,7 +114,8 @@ async fn a_delivery_that_fails_is_tried_again_and_the_next_one_waits(world: &Wor
     // The receiver wanted a second; the longest pause is shorter, and counts.
     assert!(Duration::from_millis(400) <= pause(3), "{:?}", pause(3));
     assert!(elsewhere.arrived().is_empty(), "a redirection was followed");
-    until("all is noted", async || log_of(world, &path, "").await == ["2 delivered 4", "3 delivered 1"]).await;
+    until("all is noted", async || log_of(world, &path, "").await == ["2 delivered 4", "3 delivered 1"])
+        .await;
     assert_eq!(world.get(&path).await.at("/failing_since"), Value::Null);
     // Too slow is a failure, too.
     receiver.answers([Reply::status(204).after(Duration::from_secs(4))]);
@@ -171,7 +177,8 @@ async fn a_replay_delivers_again_what_the_log_holds(world: &World) {
     world.post(&format!("{path}/replay"), json!({ "from": "now" })).await.is(200);
     receiver.always(Reply::status(200));
     ivan.posts("like", "at last").await.is(201);
-    until("it arrives", async || receiver.lines().last().is_some_and(|line| line == "ivan like at last")).await;
+    until("it arrives", async || receiver.lines().last().is_some_and(|line| line == "ivan like at last"))
+        .await;
     assert_eq!(log_of(world, &path, "?state=dead").await, [""; 0]);
 }
 

@@ -78,9 +78,12 @@ async fn every_fault_of_a_webhook_is_told(world: &World) {
     }
     world.patch(&path, json!({ "url": null, "enabled": 1 })).await.has_faults(&["/url", "/enabled"]);
     world.patch(&path, json!({ "actor": "nobody" })).await.has_faults(&["/actor"]);
-    for (body, faults) in
-        [(json!({}), "/from"), (json!({ "from": 7 }), "/from"), (json!({ "from": "-1" }), "/from"), (json!({ "from": "99" }), "/from")]
-    {
+    for (body, faults) in [
+        (json!({}), "/from"),
+        (json!({ "from": 7 }), "/from"),
+        (json!({ "from": "-1" }), "/from"),
+        (json!({ "from": "99" }), "/from"),
+    ] {
         world.post(&format!("{path}/replay"), body).await.has_faults(&[faults]);
     }
     for hours in [json!(-1), json!(169), json!("1"), json!(1.5)] {
@@ -101,14 +104,20 @@ async fn a_webhook_is_changed_paused_and_let_go_on(world: &World) {
     first.has_lines(&["ivan like 1"]).await;
     let paused = world.patch(&path, json!({ "enabled": false })).await;
     paused.is(200).header("etag");
-    assert_eq!((paused.at("/status"), paused.at("/enabled"), paused.at("/verb")), (json!("paused"), json!(false), json!("like")));
+    assert_eq!(
+        (paused.at("/status"), paused.at("/enabled"), paused.at("/verb")),
+        (json!("paused"), json!(false), json!("like"))
+    );
     ivan.posts("like", "2").await.is(201);
     ivan.posts("share", "3").await.is(201);
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     assert_eq!(first.lines().len(), 1, "a paused webhook delivers");
     let on = json!({ "enabled": true, "url": second.url(), "verb": null, "kinds": [], "actor": null });
     let on = world.patch(&path, on).await;
-    assert_eq!((on.is(200).at("/verb"), on.at("/kinds"), on.at("/actor")), (Value::Null, json!([]), Value::Null));
+    assert_eq!(
+        (on.is(200).at("/verb"), on.at("/kinds"), on.at("/actor")),
+        (Value::Null, json!([]), Value::Null)
+    );
     second.has_lines(&["ivan like 2", "ivan share 3"]).await;
     assert_eq!(world.patch(&path, json!({})).await.is(200).json()["url"], json!(second.url()));
     assert_eq!(first.lines().len(), 1);
@@ -155,7 +164,11 @@ async fn the_secret_of_a_repeated_request_is_not_shown_again(world: &World) {
     let again = world.post("/v1/webhooks", body).key("k").await;
     again.is_problem(409, "secret-already-shown");
     assert!(!again.text().contains(&secret), "{again}");
-    world.post("/v1/webhooks", json!({ "url": URL })).key("k").await.is_problem(422, "idempotency-key-reused");
+    world
+        .post("/v1/webhooks", json!({ "url": URL }))
+        .key("k")
+        .await
+        .is_problem(422, "idempotency-key-reused");
     assert_eq!(world.get("/v1/webhooks").await.ids(), [id.clone()]);
     let rotate = || world.post(&format!("/v1/webhooks/{id}/secret"), json!({})).key("r");
     let fresh = rotate().await;
@@ -219,11 +232,17 @@ async fn what_there_is_not_is_not_found(world: &World) {
         world.patch(path, json!({})).await.is_problem(404, "webhook-not-found");
         world.delete(path).await.is_problem(404, "webhook-not-found");
         world.post(&format!("{path}/secret"), json!({})).await.is_problem(404, "webhook-not-found");
-        world.post(&format!("{path}/replay"), json!({ "from": "now" })).await.is_problem(404, "webhook-not-found");
+        world
+            .post(&format!("{path}/replay"), json!({ "from": "now" }))
+            .await
+            .is_problem(404, "webhook-not-found");
         for below in ["/deliveries", "/deliveries/1"] {
             world.get(&format!("{path}{below}")).await.is_problem(404, "webhook-not-found");
         }
-        world.post(&format!("{path}/deliveries/1/redeliver"), json!({})).await.is_problem(404, "webhook-not-found");
+        world
+            .post(&format!("{path}/deliveries/1/redeliver"), json!({}))
+            .await
+            .is_problem(404, "webhook-not-found");
     }
     let (path, _) = subscribed(world, URL, json!({ "enabled": false })).await;
     for position in ["1", "0", "-1", "x", "99999999999999999999"] {

@@ -116,8 +116,10 @@ impl Receiver {
 
     /// Waits until so many requests have arrived.
     pub(super) async fn has(&self, count: usize) -> Vec<Arrived> {
-        until(&format!("{count} deliveries, {:?} so far", self.lines()), async || count <= self.arrived().len())
-            .await;
+        until(&format!("{count} deliveries, {:?} so far", self.lines()), async || {
+            count <= self.arrived().len()
+        })
+        .await;
         self.arrived()
     }
 
@@ -155,7 +157,11 @@ fn answer(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
         state.script.pop_front().or(otherwise).unwrap_or_else(|| Reply::status(204))
     };
     std::thread::sleep(reply.after);
-    let length = if reply.head.contains(" 204 ") { String::new() } else { format!("content-length: {}\r\n", reply.body.len()) };
+    let length = if reply.head.contains(" 204 ") {
+        String::new()
+    } else {
+        format!("content-length: {}\r\n", reply.body.len())
+    };
     let mut stream = stream;
     stream.write_all(format!("{}{length}\r\n", reply.head).as_bytes()).ok()?;
     stream.write_all(&reply.body).ok()

@@ -93,8 +93,8 @@ impl WebhookRepository for MemoryStore {
         keyed: Option<Keyed<WebhookCreated>>,
     ) -> Result<Attempt<WebhookCreated>, StoreError> {
         Ok(self.write_keyed(keyed, |state, turn| {
-            let [actor, target] = [&webhook.wish.actor, &webhook.wish.target]
-                .map(|name| state.named_user(name.as_ref()));
+            let [actor, target] =
+                [&webhook.wish.actor, &webhook.wish.target].map(|name| state.named_user(name.as_ref()));
             let (Ok(actor), Ok(target)) = (&actor, &target) else {
                 return WebhookCreated::UnknownUsers { actor: actor.is_err(), target: target.is_err() };
             };
@@ -113,7 +113,10 @@ impl WebhookRepository for MemoryStore {
     async fn list(&self, span: Span<WebhookId>) -> Result<Vec<Webhook>, StoreError> {
         let state = self.state.read();
         let all: Vec<&Webhook> = state.webhooks.rows.values().rev().map(|row| &row.webhook).collect();
-        Ok(stretch(all, &span, |webhook| webhook.id).into_iter().map(|webhook| state.shown(webhook)).collect())
+        Ok(stretch(all, &span, |webhook| webhook.id)
+            .into_iter()
+            .map(|webhook| state.shown(webhook))
+            .collect())
     }
 
     async fn find(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
@@ -271,7 +274,8 @@ impl WebhookRepository for MemoryStore {
                 tally.position_min = Some(tally.position_min.map_or(*position, |min| min.min(*position)));
             }
         }
-        let dead = state.webhooks.deliveries.values().filter(|delivery| delivery.state == DeliveryState::Dead);
+        let dead =
+            state.webhooks.deliveries.values().filter(|delivery| delivery.state == DeliveryState::Dead);
         tally.dead = dead.count() as u64;
         Ok(tally)
     }

@@ -23,36 +23,17 @@ use super::{
 };
 
 /// What is selected of a webhook `w`.
-pub(super) const WEBHOOK: &str = "select w.id, w.url, w.kinds, w.verb, w.secrets, w.status, w.failing_since, w.created_at,
+pub(super) const WEBHOOK: &str =
+    "select w.id, w.url, w.kinds, w.verb, w.secrets, w.status, w.failing_since, w.created_at,
     w.position, w.revision, a.key, a.id, a.username, t.key, t.id, t.username
     from webhooks w left join users a on a.key = w.actor left join users t on t.key = w.target";
 
 type UserTypes = (Nullable<BigInt>, Nullable<SqlUuid>, Nullable<Text>);
 type UserCells = (Option<i64>, Option<Uuid>, Option<String>);
-type OwnTypes = (
-    SqlUuid,
-    Text,
-    Text,
-    Nullable<Text>,
-    Text,
-    Text,
-    Nullable<Timestamptz>,
-    Timestamptz,
-    BigInt,
-    BigInt,
-);
-type OwnCells = (
-    Uuid,
-    String,
-    String,
-    Option<String>,
-    String,
-    String,
-    Option<DateTime<Utc>>,
-    DateTime<Utc>,
-    i64,
-    i64,
-);
+type OwnTypes =
+    (SqlUuid, Text, Text, Nullable<Text>, Text, Text, Nullable<Timestamptz>, Timestamptz, BigInt, BigInt);
+type OwnCells =
+    (Uuid, String, String, Option<String>, String, String, Option<DateTime<Utc>>, DateTime<Utc>, i64, i64);
 
 /// The types of that.
 pub(super) type WebhookTypes = (OwnTypes, UserTypes, UserTypes);
@@ -60,7 +41,8 @@ pub(super) type WebhookTypes = (OwnTypes, UserTypes, UserTypes);
 pub(super) type WebhookCells = (OwnCells, UserCells, UserCells);
 
 /// What is selected of a delivery `d`.
-pub(super) const DELIVERY: &str = "select d.webhook, d.position, d.kind, d.state, d.attempts, d.created_at, d.attempted_at,
+pub(super) const DELIVERY: &str =
+    "select d.webhook, d.position, d.kind, d.state, d.attempts, d.created_at, d.attempted_at,
     d.next_at, d.last_status, d.last_error, d.last_duration_ms from webhook_deliveries d";
 
 /// The types of that.
@@ -98,9 +80,8 @@ pub(super) fn status(raw: &str) -> Outcome<WebhookStatus> {
 
 pub(super) fn webhook((own, actor, target): WebhookCells) -> Outcome<Webhook> {
     let (id, url, kinds, verb, secrets, state, failing_since, created_at, position, revision) = own;
-    let kind = |raw: &str| {
-        EventKind::parse(raw).ok_or_else(|| corrupt("a kind of event", raw, "no such kind"))
-    };
+    let kind =
+        |raw: &str| EventKind::parse(raw).ok_or_else(|| corrupt("a kind of event", raw, "no such kind"));
     let verb = verb.map(|raw| Verb::parse(&raw).map_err(|error| corrupt("a verb", &raw, error)));
     let filter = WebhookFilter {
         kinds: kinds.split(',').filter(|kind| !kind.is_empty()).map(kind).collect::<Outcome<_>>()?,
@@ -134,7 +115,8 @@ pub(super) fn delivery(cells: DeliveryCells) -> Outcome<Delivery> {
     Ok(Delivery {
         webhook: WebhookId::from_uuid(webhook),
         position,
-        kind: MessageKind::parse(&kind).ok_or_else(|| corrupt("a kind of delivery", &kind, "no such kind"))?,
+        kind: MessageKind::parse(&kind)
+            .ok_or_else(|| corrupt("a kind of delivery", &kind, "no such kind"))?,
         state: DeliveryState::parse(&state)
             .ok_or_else(|| corrupt("the state of a delivery", &state, "no such state"))?,
         attempts: u32::try_from(attempts).map_err(number)?,

@@ -111,7 +111,8 @@ impl WebhookRepository for PgStore {
             if locked(write.conn, id)?.is_none() {
                 return Ok(Redelivered::UnknownWebhook);
             }
-            let query = Sql::<DeliveryTypes>::new(format!("{DELIVERY} where d.webhook = $1 and d.position = $2"));
+            let query =
+                Sql::<DeliveryTypes>::new(format!("{DELIVERY} where d.webhook = $1 and d.position = $2"));
             let query = query.bind::<SqlUuid, _>(id.as_uuid()).bind::<BigInt, _>(position);
             let Some(found) = query.get_result::<DeliveryCells>(write.conn).optional()? else {
                 return Ok(Redelivered::UnknownDelivery);
@@ -258,8 +259,7 @@ fn locked(conn: &mut PgConnection, id: WebhookId) -> Outcome<Option<Webhook>> {
 fn named_user(conn: &mut PgConnection, name: Option<&Username>) -> Outcome<Result<Option<NamedUser>, ()>> {
     let Some(username) = name else { return Ok(Ok(None)) };
     let query = Sql::<(BigInt, SqlUuid)>::new("select key, id from users where username = $1");
-    let found: Option<(i64, Uuid)> =
-        query.bind::<Text, _>(username.as_str()).get_result(conn).optional()?;
+    let found: Option<(i64, Uuid)> = query.bind::<Text, _>(username.as_str()).get_result(conn).optional()?;
     let Some((key, id)) = found else { return Ok(Err(())) };
     Ok(Ok(Some(NamedUser { key: UserKey(key), id: UserId::from_uuid(id), username: username.clone() })))
 }

@@ -106,11 +106,7 @@ pub(super) fn webhook((own, actor, target): WebhookCells) -> Result<Webhook, Tro
 
 fn named_user(cells: UserCells) -> Result<Option<NamedUser>, Trouble> {
     let (Some(key), Some(id), Some(username)) = cells else { return Ok(None) };
-    Ok(Some(NamedUser {
-        key: UserKey(key),
-        id: rows::user_id(&id)?,
-        username: rows::username(&username)?,
-    }))
+    Ok(Some(NamedUser { key: UserKey(key), id: rows::user_id(&id)?, username: rows::username(&username)? }))
 }
 
 pub(super) fn delivery(cells: DeliveryCells) -> Result<Delivery, Trouble> {

@@ -132,8 +132,7 @@ impl WebhookRepository for SqliteStore {
             let claim = sql::command(CLAIM).bind(rows::blob(holder)).bind(until).bind(now.micros());
             claim.execute(write.conn)?;
             let claimed = sql::query::<(Binary, BigInt, Nullable<BigInt>)>(CLAIMED);
-            let claimed: Vec<Cells> =
-                claimed.bind(rows::blob(holder)).bind(now.micros()).load(write.conn)?;
+            let claimed: Vec<Cells> = claimed.bind(rows::blob(holder)).bind(now.micros()).load(write.conn)?;
             let read = |(id, revision, next_at): Cells| {
                 let next_at = next_at.map(rows::timestamp).transpose()?;
                 Ok(Claimed { id: webhook_rows::id(&id)?, revision, next_at })
@@ -156,12 +155,14 @@ impl WebhookRepository for SqliteStore {
         let now = self.clock.now();
         self.read(move |conn| {
             let text = format!("{WEBHOOK} where w.id = ?1 and w.holder = ?2 and w.held_until > ?3");
-            let query = sql::query::<WebhookTypes>(text).bind(blob(id)).bind(rows::blob(holder)).bind(now.micros());
+            let query =
+                sql::query::<WebhookTypes>(text).bind(blob(id)).bind(rows::blob(holder)).bind(now.micros());
             let Some(found) = query.get_result::<WebhookCells>(conn).optional()? else { return Ok(None) };
             let webhook = webhook_rows::webhook(found)?;
             let mut pending = |which: &str| -> Result<Option<Delivery>, Trouble> {
-                let text =
-                    format!("{DELIVERY} where d.webhook = ?1 and d.state = 'pending' and d.position {which} limit 1");
+                let text = format!(
+                    "{DELIVERY} where d.webhook = ?1 and d.state = 'pending' and d.position {which} limit 1"
+                );
                 let query = sql::query::<DeliveryTypes>(text).bind(blob(id)).bind(webhook.position);
                 let found = query.get_result::<DeliveryCells>(conn).optional()?;
                 found.map(webhook_rows::delivery).transpose()
@@ -298,8 +299,7 @@ fn forget_deliveries_above(conn: &mut SqliteConnection, id: WebhookId, position:
 fn record(write: &mut Write<'_>, holder: Uuid, progress: &Progress) -> Result<bool, Trouble> {
     const STANDS: &str = "select position from webhooks \
         where id = ?1 and revision = ?2 and holder = ?3 and held_until > ?4";
-    const RECORD: &str =
-        "update webhooks set position = ?2, status = ?3, failing_since = ?4 where id = ?1";
+    const RECORD: &str = "update webhooks set position = ?2, status = ?3, failing_since = ?4 where id = ?1";
     let now = write.turn.now();
     let stands = sql::query::<BigInt>(STANDS).bind(blob(progress.id)).bind(progress.revision);
     let stands = stands.bind(rows::blob(holder)).bind(now.micros());

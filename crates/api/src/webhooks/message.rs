@@ -91,10 +91,19 @@ mod tests {
         let kind = MessageKind::Event(EventKind::ActivityAdded);
         let content = MessageContent::Event { event: event(Some(id)), activity: Some(Box::new(activity)) };
         let told = written(content, kind);
-        assert_eq!((&told["type"], &told["timestamp"]), (&json!("activity.added"), &json!("2026-02-24T21:20:58.123456Z")));
-        assert_eq!((&told["data"]["position"], &told["data"]["kind"]), (&json!("7"), &json!("activity.added")));
+        assert_eq!(
+            (&told["type"], &told["timestamp"]),
+            (&json!("activity.added"), &json!("2026-02-24T21:20:58.123456Z"))
+        );
+        assert_eq!(
+            (&told["data"]["position"], &told["data"]["kind"]),
+            (&json!("7"), &json!("activity.added"))
+        );
         assert_eq!(told["data"]["activity_id"], id.to_string());
-        assert_eq!((&told["data"]["activity"]["actor"], &told["data"]["activity"]["data"]), (&json!("ivan"), &json!({"a": 1})));
+        assert_eq!(
+            (&told["data"]["activity"]["actor"], &told["data"]["activity"]["data"]),
+            (&json!("ivan"), &json!({"a": 1}))
+        );
         let content = MessageContent::Event { event: event(Some(id)), activity: None };
         assert_eq!(written(content, kind)["data"]["activity"], Value::Null);
     }
@@ -102,6 +111,9 @@ mod tests {
     #[test]
     fn what_is_missing_is_told_by_positions() {
         let told = written(MessageContent::Missing { after: 3, position: 40 }, MessageKind::Resync);
-        assert_eq!((&told["type"], &told["data"]), (&json!("resync"), &json!({"after": "3", "position": "40"})));
+        assert_eq!(
+            (&told["type"], &told["data"]),
+            (&json!("resync"), &json!({"after": "3", "position": "40"}))
+        );
     }
 }

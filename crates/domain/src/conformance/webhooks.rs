@@ -12,16 +12,14 @@ use crate::{
     id::WebhookId,
     idempotency::{Attempt, KeyRefusal},
     page::{Boundary, Direction, Placed, Span},
-    ports::{
-        Claimed, Fixture, Progress, Redelivered, WebhookChanged, WebhookCreated, WebhookTally, Work,
-    },
+    ports::{Claimed, Fixture, Progress, Redelivered, WebhookChanged, WebhookCreated, WebhookTally, Work},
     sequence::EventKind,
     text::Username,
     time::Timestamp,
     webhook::{
-        AddressPolicy, Delivery, DeliveryState, FilterWish, MessageKind, NewWebhook, RetryPolicy, SendOutcome,
-        WEBHOOKS_MAX, Webhook, WebhookChange, WebhookPatch, WebhookSecret, WebhookSecrets, WebhookStatus,
-        WebhookUrl,
+        AddressPolicy, Delivery, DeliveryState, FilterWish, MessageKind, NewWebhook, RetryPolicy,
+        SendOutcome, WEBHOOKS_MAX, Webhook, WebhookChange, WebhookPatch, WebhookSecret, WebhookSecrets,
+        WebhookStatus, WebhookUrl,
     },
 };
 
@@ -163,7 +161,8 @@ pub(super) async fn a_webhook_is_kept_as_it_was_made_at_the_end_of_the_log(world
 pub(super) async fn a_webhook_that_names_nobody_is_not_made(world: World) {
     let [ivan] = world.users(["ivan"]).await;
     for (actor, target) in [("ivan", "nobody"), ("nobody", "ivan"), ("nobody", "no one")] {
-        let wish = FilterWish { actor: Some(name(actor)), target: Some(name(target)), ..FilterWish::default() };
+        let wish =
+            FilterWish { actor: Some(name(actor)), target: Some(name(target)), ..FilterWish::default() };
         let unknown = WebhookCreated::UnknownUsers { actor: actor != "ivan", target: target != "ivan" };
         assert_eq!(world.try_webhook(new(wish)).await, unknown);
     }
@@ -293,11 +292,7 @@ pub(super) async fn what_is_recorded_is_what_is_found(world: World) {
     let policy = RetryPolicy { attempts_max: 5, ..POLICY };
     let first = pending(&webhook, 4, now).attempted(&failed, &policy, 7, 1234, now);
     assert!(first.next_at.is_some_and(|at| now < at));
-    let progress = Progress {
-        failing_since: Some(now),
-        delivery: Some(first.clone()),
-        ..standing(&webhook)
-    };
+    let progress = Progress { failing_since: Some(now), delivery: Some(first.clone()), ..standing(&webhook) };
     assert!(done(world.stores.webhooks.record(holder(1), progress).await));
     let work = world.work(1, webhook.id).await.unwrap_or_else(|| panic!("the lease is held"));
     assert_eq!((work.webhook.position, work.webhook.failing_since), (webhook.position, Some(now)));
@@ -306,7 +301,11 @@ pub(super) async fn what_is_recorded_is_what_is_found(world: World) {
     assert_eq!(claimed, [Claimed { id: webhook.id, revision: 0, next_at: first.next_at }]);
     let resync = Delivery { kind: MessageKind::Resync, ..dead(&webhook, 6, now) };
     assert!(world.deliver(&webhook, resync.clone(), 6).await);
-    assert_eq!(world.deliveries(webhook.id).await, [resync], "what stood above the old position is still there");
+    assert_eq!(
+        world.deliveries(webhook.id).await,
+        [resync],
+        "what stood above the old position is still there"
+    );
     let taken = delivered(&webhook, 8, now);
     assert!(world.deliver(&webhook, taken.clone(), 8).await);
     assert_eq!(world.deliveries(webhook.id).await[0], taken);
@@ -368,9 +367,7 @@ pub(super) async fn a_delivery_is_asked_for_once_more_beside_the_line(world: Wor
     let progress = Progress { position: 2, delivery: Some(pending(&webhook, 3, now)), ..standing(&webhook) };
     assert!(done(world.stores.webhooks.record(holder(1), progress).await));
     world.clock.advance_seconds(10);
-    let again = async |id, position| {
-        carried_out(world.stores.webhooks.redeliver(id, position, None).await)
-    };
+    let again = async |id, position| carried_out(world.stores.webhooks.redeliver(id, position, None).await);
     assert_eq!(again(WebhookId::from_uuid(Uuid::nil()), 1).await, Redelivered::UnknownWebhook);
     assert_eq!(again(webhook.id, 9).await, Redelivered::UnknownDelivery);
     let first = dead(&webhook, 1, now).again(world.now());
@@ -401,7 +398,9 @@ pub(super) async fn deliveries_are_listed_by_state_newest_first_from_both_ends(w
         assert!(world.deliver(&other, made(&other, position, now), position).await);
     }
     let places: Vec<i64> = (0..=8).collect();
-    for state in [None, Some(DeliveryState::Delivered), Some(DeliveryState::Dead), Some(DeliveryState::Pending)] {
+    for state in
+        [None, Some(DeliveryState::Delivered), Some(DeliveryState::Dead), Some(DeliveryState::Pending)]
+    {
         let of_state = listed.iter().filter(|delivery| state.is_none_or(|state| delivery.state == state));
         let of_state: Vec<_> = of_state.cloned().collect();
         for span in spans(&places) {
@@ -424,7 +423,8 @@ pub(super) async fn old_deliveries_are_forgotten_a_few_at_a_time(world: World) {
         assert!(world.deliver(&webhook, made(&webhook, position, world.now()), position).await);
         world.clock.advance_seconds(10);
     }
-    let progress = Progress { position: 5, delivery: Some(pending(&webhook, 6, start)), ..standing(&webhook) };
+    let progress =
+        Progress { position: 5, delivery: Some(pending(&webhook, 6, start)), ..standing(&webhook) };
     assert!(done(world.stores.webhooks.record(holder(1), progress).await));
     let trim = async |seconds: i64, take| {
         done(world.stores.webhooks.trim(start.plus_micros(seconds * 1_000_000), take).await)

@@ -154,7 +154,9 @@ impl DeliveryService {
             return self.attempt(webhook, again).await;
         }
         match head {
-            Some(head) if !self.is_wanted(&webhook.filter, &head).await? => self.pass(&webhook, head.position).await,
+            Some(head) if !self.is_wanted(&webhook.filter, &head).await? => {
+                self.pass(&webhook, head.position).await
+            }
             Some(head) if head.is_due(now) => self.attempt(webhook, head).await,
             Some(head) => {
                 let at = head.next_at.unwrap_or(now);
@@ -248,9 +250,9 @@ impl DeliveryService {
             let found = if ids.is_empty() { Vec::new() } else { self.activities.find_many(&ids).await? };
             verbs.extend(found.into_iter().map(|activity| (activity.id, activity.verb)));
         }
-        let of_verb = candidates.into_iter().filter(|event| {
-            filter.wants_verb(event.activity.and_then(|id| verbs.get(&id)))
-        });
+        let of_verb = candidates
+            .into_iter()
+            .filter(|event| filter.wants_verb(event.activity.and_then(|id| verbs.get(&id))));
         Ok(of_verb.map(|event| (event.position, MessageKind::Event(event.kind))).collect())
     }
 

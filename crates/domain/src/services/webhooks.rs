@@ -122,7 +122,8 @@ impl WebhookService {
         match self.webhooks.change(id, change, None).await? {
             Attempt::Done(changed) => judge(changed),
             Attempt::Replayed(_) => {
-                Err(StoreError::Failed("a change without a key was answered as if it had one".to_owned()).into())
+                Err(StoreError::Failed("a change without a key was answered as if it had one".to_owned())
+                    .into())
             }
             Attempt::Refused(refusal) => Err(refusal.into()),
         }
@@ -221,7 +222,6 @@ impl WebhookService {
         let keyed = keyed.map(|keyed| keyed.judged(judge));
         self.webhooks.redeliver(id, position, keyed).await?.try_map(judge)
     }
-
 
     /// Counts, and how many events the enabled webhook that is furthest behind has before it.
     pub async fn tally(&self) -> Result<(WebhookTally, u64)> {

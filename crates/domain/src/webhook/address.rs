@@ -50,9 +50,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         // Private.
         [172, second, ..] => second & 0xF0 == 16,
         // IETF assignments and documentation; the former 6to4 relays; private.
-        [192, second, third, _] => {
-            matches!((second, third), (0, 0 | 2) | (88, 99)) || second == 168
-        }
+        [192, second, third, _] => matches!((second, third), (0, 0 | 2) | (88, 99)) || second == 168,
         // Benchmarks; documentation.
         [198, second, third, _] => second & 0xFE == 18 || (second, third) == (51, 100),
         // Documentation.
@@ -190,7 +188,8 @@ mod tests {
 
     #[test]
     fn ports_of_other_services_are_refused() {
-        for (port, allowed) in [(443, true), (80, true), (8443, true), (1024, true), (22, false), (25, false)] {
+        for (port, allowed) in [(443, true), (80, true), (8443, true), (1024, true), (22, false), (25, false)]
+        {
             assert_eq!(STRICT.allows_port(port), allowed, "{port}");
             assert!(LAX.allows_port(port), "{port}");
         }

@@ -94,13 +94,15 @@ impl WebhookSecrets {
 
     /// The text to store: the present secret, then each former one with its end.
     pub fn to_stored(&self) -> String {
-        let former = self.former.iter().map(|(secret, until)| format!(" {}@{}", secret.reveal(), until.micros()));
+        let former =
+            self.former.iter().map(|(secret, until)| format!(" {}@{}", secret.reveal(), until.micros()));
         std::iter::once(self.current.reveal()).chain(former).collect()
     }
 
     /// Reads a stored text.
     pub fn from_stored(raw: &str) -> Option<Self> {
-        let (current, former) = raw.split_once(' ').map_or((raw, None), |(current, rest)| (current, Some(rest)));
+        let (current, former) =
+            raw.split_once(' ').map_or((raw, None), |(current, rest)| (current, Some(rest)));
         let former = former.into_iter().flat_map(|rest| rest.split(' ')).map(|one| {
             let (secret, until) = one.split_once('@')?;
             Some((WebhookSecret::parse(secret)?, Timestamp::from_micros(until.parse().ok()?).ok()?))
@@ -154,17 +156,21 @@ mod tests {
 
     #[test]
     fn a_rotation_whose_answer_was_lost_leaves_the_secret_that_the_receiver_has() {
-        let secrets = WebhookSecrets::new(secret(1))
-            .rotated(secret(2), 10_000_000, at(100))
-            .rotated(secret(3), 10_000_000, at(101));
+        let secrets = WebhookSecrets::new(secret(1)).rotated(secret(2), 10_000_000, at(100)).rotated(
+            secret(3),
+            10_000_000,
+            at(101),
+        );
         assert!(secrets.sign("m", at(105), "").contains(&secret(1).sign("m", 105, "")));
     }
 
     #[test]
     fn a_rotation_without_an_overlap_ends_all_others_at_once() {
-        let secrets = WebhookSecrets::new(secret(1))
-            .rotated(secret(2), 10_000_000, at(100))
-            .rotated(secret(3), 0, at(101));
+        let secrets = WebhookSecrets::new(secret(1)).rotated(secret(2), 10_000_000, at(100)).rotated(
+            secret(3),
+            0,
+            at(101),
+        );
         assert_eq!(secrets, WebhookSecrets::new(secret(3)));
     }
 
@@ -176,7 +182,9 @@ mod tests {
         }
         assert_eq!(secrets.sign("m", at(101), "").split(' ').count(), 1 + WebhookSecrets::FORMER_MAX);
         assert_eq!(WebhookSecrets::from_stored(&secrets.to_stored()), Some(secrets));
-        for raw in ["", " ", "whsec_x", &format!("{} x", secret(1).reveal()), &format!("{} ", secret(1).reveal())] {
+        for raw in
+            ["", " ", "whsec_x", &format!("{} x", secret(1).reveal()), &format!("{} ", secret(1).reveal())]
+        {
             assert_eq!(WebhookSecrets::from_stored(raw), None, "{raw}");
         }
     }

@@ -137,7 +137,10 @@ fn switching_on_wakes_and_forgets_failures() {
     let paused = switched(failed.clone(), false);
     assert_eq!((paused.webhook.status, paused.is_woken), (WebhookStatus::Failing, false));
     let on = switched(failed, true);
-    assert_eq!((on.webhook.status, on.is_woken, on.webhook.failing_since), (WebhookStatus::Enabled, true, None));
+    assert_eq!(
+        (on.webhook.status, on.is_woken, on.webhook.failing_since),
+        (WebhookStatus::Enabled, true, None)
+    );
     let again = switched(on.webhook, true);
     assert!(!again.is_woken);
     assert_eq!(switched(again.webhook, false).webhook.status, WebhookStatus::Paused);
@@ -172,11 +175,17 @@ fn a_delivery_is_tried_until_it_is_taken_or_given_up() {
     let policy = &POLICY;
     let failed = SendOutcome::Failed("no answer".to_owned());
     let first = delivery().attempted(&failed, policy, 0, 12, at(1));
-    assert_eq!((first.state, first.attempts, first.last_error.as_deref()), (DeliveryState::Pending, 1, Some("no answer")));
+    assert_eq!(
+        (first.state, first.attempts, first.last_error.as_deref()),
+        (DeliveryState::Pending, 1, Some("no answer"))
+    );
     assert_eq!(first.next_at, Some(at(1).plus_micros(2_500_000)));
     assert!(!first.is_due(at(1)) && first.is_due(at(2)));
     let second = first.attempted(&answered(500), policy, u64::MAX, 12, at(2));
-    assert_eq!((second.last_status, second.last_error.as_deref()), (Some(500), Some("the receiver answered 500")));
+    assert_eq!(
+        (second.last_status, second.last_error.as_deref()),
+        (Some(500), Some("the receiver answered 500"))
+    );
     let taken = second.clone().attempted(&answered(201), policy, 0, 7, at(3));
     assert_eq!((taken.state, taken.attempts, taken.next_at), (DeliveryState::Delivered, 3, None));
     assert_eq!((taken.last_error, taken.last_duration_ms), (None, Some(7)));
@@ -228,7 +237,10 @@ fn words_are_read_as_they_are_written() {
     for kind in events.into_iter().chain([MessageKind::Resync]) {
         assert_eq!(MessageKind::parse(kind.as_str()), Some(kind));
     }
-    assert_eq!((WebhookStatus::parse("x"), DeliveryState::parse(""), MessageKind::parse("y")), (None, None, None));
+    assert_eq!(
+        (WebhookStatus::parse("x"), DeliveryState::parse(""), MessageKind::parse("y")),
+        (None, None, None)
+    );
     let resync = Delivery { kind: MessageKind::Resync, ..delivery() };
     assert_ne!(resync.message_id(), delivery().message_id());
 }

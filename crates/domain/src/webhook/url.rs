@@ -84,7 +84,9 @@ impl WebhookUrl {
             None => return Err(InvalidWebhookUrl::NoHost),
             Some(Host::Ipv4(address)) if !policy.allows(address.into()) => return private(&address),
             Some(Host::Ipv6(address)) if !policy.allows(address.into()) => return private(&address),
-            Some(Host::Domain(name)) if !policy.allow_private && is_local_name(name) => return private(&name),
+            Some(Host::Domain(name)) if !policy.allow_private && is_local_name(name) => {
+                return private(&name);
+            }
             Some(_) => {}
         }
         match self.port() {
@@ -124,9 +126,8 @@ impl WebhookUrl {
 /// Names that never lead out (RFC 6761, RFC 6762, RFC 8375).
 fn is_local_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');
-    let is_under = |zone: &str| {
-        name.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
+    let is_under =
+        |zone: &str| name.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     ["localhost", "local", "internal", "home.arpa"].into_iter().any(is_under)
 }
 
