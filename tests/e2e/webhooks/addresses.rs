@@ -128,7 +128,33 @@ async fn a_name_that_leads_to_a_private_address_is_not_sent_to() {
     }
 }
 
-/// A certificate that nobody trusts is none.
+/// A certificate has to be trusted by the system, and to be that of the host.
+#[tokio::test]
+async fn a_receiver_with_tls_has_to_show_a_certificate_that_is_trusted() {
+    let (trusted, certificate) = Receiver::start_with_tls();
+    let (unknown, _) = Receiver::start_with_tls();
+    let place = place(Store::Sqlite);
+    let file = place.home().join("trusted.pem");
+    std::fs::write(&file, certificate).unwrap();
+    let world = place.with("SSL_CERT_FILE", file.to_str().unwrap()).serve();
+    let [ivan] = world.users(["ivan"]).await;
+    let url = |host: &str, receiver: &Receiver| format!("https://{host}:{}/hook", receiver.port());
+    let (_, secret) = subscribed(&world, &url("localhost", &trusted), json!({})).await;
+    let (unknown_path, _) = subscribed(&world, &url("localhost", &unknown), json!({})).await;
+    // The certificate is that of localhost.
+    let (other_host, _) = subscribed(&world, &url("127.0.0.1", &trusted), json!({})).await;
+    ivan.posts("like", "1").await.is(201);
+    trusted.has(1).await[0].is_signed_by(&secret);
+    for path in [&unknown_path, &other_host] {
+        until("it is given up", async || log_of(&world, path, "?state=dead").await == ["2 dead 4"]).await;
+        let told = world.get(&format!("{path}/deliveries/2")).await;
+        assert!(told.str_at("/last_error").contains("certificate"), "{told}");
+    }
+    ivan.posts("like", "2").await.is(201);
+    trusted.has_lines(&["ivan like 1", "ivan like 2"]).await;
+    assert!(unknown.arrived().is_empty(), "something was told to who showed no good certificate");
+}
+
 #[tokio::test]
 async fn a_receiver_without_tls_is_not_taken_for_one_with_it() {
     let world = place(Store::Sqlite).serve();

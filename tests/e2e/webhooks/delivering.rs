@@ -236,7 +236,9 @@ async fn what_a_kill_interrupted_goes_on_in_order(world: &World) {
     lines.dedup();
     assert_eq!(lines, wanted);
     assert!(arrived.len() <= wanted.len() + 3, "{} for {}", arrived.len(), wanted.len());
-    arrived.iter().for_each(|it| it.is_signed_by(&secret));
+    for it in &arrived {
+        it.is_signed_by(&secret);
+    }
     until("all is noted", async || world.get(&path).await.at("/position") == json!("46")).await;
 }
 

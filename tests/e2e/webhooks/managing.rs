@@ -169,7 +169,7 @@ async fn the_secret_of_a_repeated_request_is_not_shown_again(world: &World) {
         .key("k")
         .await
         .is_problem(422, "idempotency-key-reused");
-    assert_eq!(world.get("/v1/webhooks").await.ids(), [id.clone()]);
+    assert_eq!(world.get("/v1/webhooks").await.ids(), std::slice::from_ref(&id));
     let rotate = || world.post(&format!("/v1/webhooks/{id}/secret"), json!({})).key("r");
     let fresh = rotate().await;
     assert_ne!(fresh.is(200).str_at("/secret"), secret);

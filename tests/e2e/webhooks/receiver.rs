@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -80,12 +80,41 @@ impl Receiver {
         let state = Arc::<Mutex<State>>::default();
         let shared = state.clone();
         std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for mut stream in listener.incoming().flatten() {
                 let state = shared.clone();
-                std::thread::spawn(move || while answer(&stream, &state).is_some() {});
+                std::thread::spawn(move || while answer(&mut stream, &state).is_some() {});
             }
         });
         Self { port, state }
+    }
+
+    /// One that speaks TLS as `localhost`, by a certificate that signs itself; and that certificate, as PEM.
+    pub(super) fn start_with_tls() -> (Self, String) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .unwrap();
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::<Mutex<State>>::default();
+        let shared = state.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (state, config) = (shared.clone(), config.clone());
+                std::thread::spawn(move || {
+                    let connection = rustls::ServerConnection::new(config).unwrap();
+                    let mut stream = rustls::StreamOwned::new(connection, stream);
+                    while answer(&mut stream, &state).is_some() {}
+                });
+            }
+        });
+        (Self { port, state }, made.cert.pem())
     }
 
     pub(super) fn url(&self) -> String {
@@ -134,8 +163,8 @@ impl Receiver {
 }
 
 /// Reads a request and answers it; none at the end of the connection.
-fn answer(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
-    let mut reader = BufReader::new(stream);
+fn answer(stream: &mut (impl Read + Write), state: &Mutex<State>) -> Option<()> {
+    let mut reader = BufReader::new(&mut *stream);
     let mut line = String::new();
     (reader.read_line(&mut line).ok()? != 0).then_some(())?;
     let mut headers = BTreeMap::new();
@@ -162,7 +191,7 @@ fn answer(stream: &TcpStream, state: &Mutex<State>) -> Option<()> {
     } else {
         format!("content-length: {}\r\n", reply.body.len())
     };
-    let mut stream = stream;
     stream.write_all(format!("{}{length}\r\n", reply.head).as_bytes()).ok()?;
-    stream.write_all(&reply.body).ok()
+    stream.write_all(&reply.body).ok()?;
+    stream.flush().ok()
 }

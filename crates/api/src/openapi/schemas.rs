@@ -59,7 +59,7 @@ value!(
         .items(
             ObjectBuilder::new()
                 .schema_type(Type::String)
-                .enum_values(Some(feed_me_domain::sequence::EventKind::ALL.map(|kind| kind.as_str())))
+                .enum_values(Some(feed_me_domain::sequence::EventKind::ALL.map(feed_me_domain::sequence::EventKind::as_str)))
         )
         .max_items(Some(14))
         .description(Some("Kinds of events, as `GET /v1/events` tells them; all, where it is empty."))

@@ -19,7 +19,7 @@ impl MessageWriter for JsonMessages {
         let data = match &message.content {
             MessageContent::Event { event, activity } => Data::Event {
                 event: EventView::from(event),
-                activity: activity.as_deref().map(ActivityView::from),
+                activity: activity.as_deref().map(|activity| Box::new(ActivityView::from(activity))),
             },
             MessageContent::Missing { after, position } => {
                 Data::Missing { after: after.to_string(), position: position.to_string() }
@@ -46,7 +46,7 @@ enum Data<'a> {
     Event {
         #[serde(flatten)]
         event: EventView,
-        activity: Option<ActivityView<'a>>,
+        activity: Option<Box<ActivityView<'a>>>,
     },
     /// The events after one position up to another are missing.
     Missing { after: String, position: String },
