@@ -127,21 +127,29 @@ impl WebhookRepository for PgStore {
     async fn claim(&self, holder: Uuid, lease_micros: i64) -> Result<Vec<Claimed>, StoreError> {
         type Cells = (Uuid, i64, Option<DateTime<Utc>>);
         self.read(move |conn| {
-            // The rows are locked in one order; those that another process is just taking are its.
-            let claim = Sql::<(SqlUuid, BigInt, Nullable<Timestamptz>)>::new(
-                "with free as (
-                    select w.id from webhooks w
-                    where w.status = 'enabled' and (w.holder is null or w.holder = $1 or w.held_until <= now())
-                    order by w.id for update skip locked
-                ), claimed as (
+            // Its own are waited for, as they are locked while something is noted of them. Others are left alone where
+            // somebody is just taking them. The rows are locked in one order.
+            for (which, wait) in [
+                ("w.holder = $1", ""),
+                ("(w.holder is null or (w.holder <> $1 and w.held_until <= now()))", "skip locked"),
+            ] {
+                let take = Sql::<()>::new(format!(
+                    "with mine as (
+                        select w.id from webhooks w where w.status = 'enabled' and {which}
+                        order by w.id for update {wait}
+                    )
                     update webhooks w set holder = $1, held_until = now() + $2 * interval '1 microsecond'
-                    from free where w.id = free.id returning w.id, w.revision
-                )
-                select c.id, c.revision, (
-                    select min(d.next_at) from webhook_deliveries d where d.webhook = c.id and d.state = 'pending'
-                ) from claimed c order by c.id",
+                    from mine where w.id = mine.id"
+                ));
+                take.bind::<SqlUuid, _>(holder).bind::<BigInt, _>(lease_micros).execute(conn)?;
+            }
+            let claim = Sql::<(SqlUuid, BigInt, Nullable<Timestamptz>)>::new(
+                "select w.id, w.revision, (
+                    select min(d.next_at) from webhook_deliveries d where d.webhook = w.id and d.state = 'pending'
+                ) from webhooks w
+                where w.status = 'enabled' and w.holder = $1 and w.held_until > now() order by w.id",
             );
-            let claim = claim.bind::<SqlUuid, _>(holder).bind::<BigInt, _>(lease_micros);
+            let claim = claim.bind::<SqlUuid, _>(holder);
             let read = |(id, revision, next_at): Cells| {
                 let next_at = maybe_instant(next_at)?;
                 Ok(Claimed { id: WebhookId::from_uuid(id), revision, next_at })
