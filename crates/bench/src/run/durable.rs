@@ -26,8 +26,8 @@ pub(super) async fn scenarios(run: Run<'_>, subjects: &Subjects) -> anyhow::Resu
         let outcome = match run.start(settings)? {
             Started::Refused(why) => Ok(Outcome::LeftOut(format!("the server refuses: {why}"))),
             Started::Yes(mut server) => {
-                // Posts do not wait for the index to be whole.
-                server.wait_until_ready(false)?;
+                // While the index is filled it takes time from whatever else the server does.
+                server.wait_until_ready(run.wish.engine == "index")?;
                 let watched = Watched::new(server.pid(), Some(&run.wish.database));
                 let material = |connection| subjects.material(&subjects.first, connection);
                 let load = run.load(CLIENTS, None, false);
