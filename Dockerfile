@@ -17,6 +17,8 @@ FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin feed-me \
     && install -d -o feed-me -g feed-me -m 750 /data
 COPY --from=build /out/feed-me /usr/local/bin/feed-me
+# Whom webhooks believe; the slim image has none.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 
 # A container's port can be published to the world, so the image starts from the careful settings. Without another
 # database.url the data are one SQLite file in the volume.

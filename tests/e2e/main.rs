@@ -35,3 +35,4 @@ mod traces;
 mod transfer;
 mod trust;
 mod users;
+mod webhooks;

@@ -12,3 +12,4 @@ pub mod sqlite;
 pub mod system;
 mod under_way;
 pub mod watch;
+pub mod webhook_sender;

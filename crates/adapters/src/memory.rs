@@ -19,6 +19,7 @@ mod state;
 mod transfer;
 mod users;
 mod walk;
+mod webhooks;
 
 use std::sync::Arc;
 

@@ -32,6 +32,8 @@ mod tests;
 mod transfer;
 mod url;
 mod users;
+mod webhook_rows;
+mod webhooks;
 mod writing;
 
 use std::{

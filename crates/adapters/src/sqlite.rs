@@ -26,6 +26,8 @@ mod secrets;
 mod sql;
 mod transfer;
 mod users;
+mod webhook_rows;
+mod webhooks;
 mod writer;
 
 use std::{

@@ -13,11 +13,15 @@ use feed_me_adapters::{
     postgres::{self, PgOptions, PgStore},
     sqlite::{Access, AlreadyServed, OpenError, ServingLock, SqliteOptions, SqliteStore},
     system::{SystemClock, SystemIds, SystemSecrets, random_key},
+    webhook_sender::HttpSender,
 };
 use feed_me_domain::{
     CursorCodec, StoreError, Timestamp,
     ports::{BackupRepository, Clock, FeedFacts, IdGenerator, SecretSource, Stores},
+    services::{DeliveryParts, DeliveryService},
+    webhook::{AddressPolicy, RetryPolicy},
 };
+use uuid::Uuid;
 
 pub use self::{
     index::{Index, Report},
@@ -27,7 +31,8 @@ use crate::{
     bodies::Bodies,
     metrics::sources::Sources,
     services::Services,
-    settings::{DatabaseSettings, FeedEngine, FeedSettings, Settings, redacted_url},
+    settings::{DatabaseSettings, FeedEngine, FeedSettings, Settings, WebhookSettings, redacted_url},
+    webhooks::JsonMessages,
 };
 
 /// The name of the cursor key among the secrets of a database.
@@ -43,6 +48,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The feeds in memory, where the settings ask for that and somebody is served.
     pub index: Option<Index>,
+    /// What delivers webhooks, where the settings ask for that and somebody is served.
+    pub deliveries: Option<Arc<DeliveryService>>,
 }
 
 /// Why a database cannot be used.
@@ -88,13 +95,17 @@ impl App {
 
     /// Builds the whole object graph of a server.
     pub async fn serving(settings: &Settings, database: &Database) -> Result<Self, OpenFailure> {
-        match settings.feed.engine {
-            FeedEngine::Sql => Self::build(settings, database).await,
+        let mut app = match settings.feed.engine {
+            FeedEngine::Sql => Self::build(settings, database).await?,
             FeedEngine::Index => {
                 let (index, stores) = Index::over(database, &settings.feed);
-                Self::wire(settings, database, stores, Some(index)).await
+                Self::wire(settings, database, stores, Some(index)).await?
             }
+        };
+        if settings.webhooks.deliver && !settings.database.read_only {
+            app.deliveries = Some(Arc::new(deliveries(&settings.webhooks, &app)));
         }
+        Ok(app)
     }
 
     async fn wire(
@@ -116,6 +127,7 @@ impl App {
             &secret_source,
             &cursors,
             bodies.clone(),
+            addresses(&settings.webhooks),
         );
         let queues = database.queues();
         services.metrics.watch(Sources {
@@ -126,8 +138,35 @@ impl App {
         });
         services.queues = Some(queues);
         services.index.clone_from(&index);
-        Ok(Self { services, stores, clock: database.clock.clone(), index })
+        Ok(Self { services, stores, clock: database.clock.clone(), index, deliveries: None })
     }
+}
+
+/// Where webhooks may lead.
+fn addresses(settings: &WebhookSettings) -> AddressPolicy {
+    AddressPolicy { allow_private: settings.allow_private, allow_http: settings.allow_http }
+}
+
+fn deliveries(settings: &WebhookSettings, app: &App) -> DeliveryService {
+    let micros = |units: u64, each: i64| i64::try_from(units).unwrap_or(i64::MAX).saturating_mul(each);
+    let policy = RetryPolicy {
+        base_micros: micros(settings.retry_base_ms, 1_000),
+        max_micros: micros(settings.retry_max_ms, 1_000),
+        attempts_max: settings.attempts_max,
+        disable_after_micros: micros(settings.disable_after_hours, 3_600_000_000),
+    };
+    let timeout = Duration::from_millis(settings.timeout_ms);
+    DeliveryService::new(DeliveryParts {
+        webhooks: app.stores.webhooks.clone(),
+        log: app.stores.events.clone(),
+        activities: app.stores.activities.clone(),
+        sender: Arc::new(HttpSender::new(addresses(settings), timeout)),
+        writer: Arc::new(JsonMessages),
+        clock: app.clock.clone(),
+        ids: Arc::new(SystemIds),
+        policy,
+        holder: Uuid::now_v7(),
+    })
 }
 
 /// The key from the settings, or else the one that the database keeps.

@@ -3,7 +3,7 @@
 use std::{cell::Cell, future::Future, time::Duration};
 
 use feed_me_domain::{
-    StoreError, Timestamp,
+    Error, StoreError, Timestamp,
     ports::{Clock, Stores},
 };
 use tokio::task::{JoinHandle, spawn_local};
@@ -16,6 +16,8 @@ const KEYS_KEPT_HOURS: u64 = 24;
 const ROUND_EVERY: Duration = Duration::from_mins(1);
 /// Between two comparisons of a few users' feeds with the database.
 const CHECK_EVERY: Duration = Duration::from_secs(20);
+/// Between two counts of webhooks.
+const TALLY_EVERY: Duration = Duration::from_secs(5);
 /// How soon it is stored that a key was used.
 const USES_EVERY: Duration = Duration::from_secs(1);
 /// The most rows that one write takes away, so that requests do not wait long for their turn.
@@ -29,8 +31,8 @@ pub struct Background {
 }
 
 impl Background {
-    /// Begins to forget stored answers older than a day and events older than `retention_hours`, to store when keys were
-    /// used, and to compare the index with the database.
+    /// Begins to forget stored answers older than a day, events and deliveries of webhooks older than `retention_hours`, to
+    /// store when keys were used, to count webhooks, and to compare the index with the database.
     pub fn start(app: &App, retention_hours: u64) -> Self {
         let (stores, clock) = (app.stores.clone(), app.clock.clone());
         let keys = forever(ROUND_EVERY, "stored answers are not cleared away", move || {
@@ -40,14 +42,26 @@ impl Background {
         let (stores, clock) = (app.stores.clone(), app.clock.clone());
         let events = forever(ROUND_EVERY, "old events are not cleared away", move || {
             let (stores, before) = (stores.clone(), hours_ago(&*clock, retention_hours));
-            async move { trim(&stores, before).await }
+            async move {
+                trim(&stores, before).await?;
+                trim_deliveries(&stores, before).await
+            }
+        });
+        let (webhooks, metrics) = (app.services.webhooks.clone(), app.services.metrics.clone());
+        let tally = forever(TALLY_EVERY, "webhooks are not counted", move || {
+            let (webhooks, metrics) = (webhooks.clone(), metrics.clone());
+            async move {
+                let (tally, behind) = webhooks.tally().await?;
+                metrics.webhooks.tally(&tally, behind);
+                Ok::<(), Error>(())
+            }
         });
         let application_keys = app.services.application_keys.clone();
         let uses = forever(USES_EVERY, "the last uses of application keys are not stored", move || {
             let application_keys = application_keys.clone();
             async move { application_keys.store_uses().await }
         });
-        let mut tasks = vec![spawn_local(keys), spawn_local(events), spawn_local(uses)];
+        let mut tasks = vec![spawn_local(keys), spawn_local(events), spawn_local(uses), spawn_local(tally)];
         if let Some(index) = app.index.clone() {
             let round = Cell::new(0);
             let metrics = app.services.metrics.clone();
@@ -102,6 +116,13 @@ async fn sweep(stores: &Stores, before: Timestamp) -> Result<(), StoreError> {
 
 async fn trim(stores: &Stores, before: Timestamp) -> Result<(), StoreError> {
     while stores.events.trim(before, STEP_ROWS).await? == STEP_ROWS {
+        tokio::time::sleep(STEP_PAUSE).await;
+    }
+    Ok(())
+}
+
+async fn trim_deliveries(stores: &Stores, before: Timestamp) -> Result<(), StoreError> {
+    while stores.webhooks.trim(before, STEP_ROWS).await? == STEP_ROWS {
         tokio::time::sleep(STEP_PAUSE).await;
     }
     Ok(())

@@ -20,6 +20,9 @@ pub fn kind_of(error: &Error) -> &'static Kind {
         Error::PreconditionFailed(_) => problem::PRECONDITION_FAILED,
         Error::Cursor(_) => problem::INVALID_CURSOR,
         Error::UnknownKey(_) => problem::KEY_NOT_FOUND,
+        Error::UnknownWebhook(_) => problem::WEBHOOK_NOT_FOUND,
+        Error::UnknownDelivery { .. } => problem::DELIVERY_NOT_FOUND,
+        Error::TooManyWebhooks { .. } => problem::TOO_MANY_WEBHOOKS,
         Error::Forbidden(_) => problem::FORBIDDEN,
         Error::Key(KeyRefusal::SecretShown) => problem::SECRET_SHOWN,
         Error::Key(KeyRefusal::Reused) => problem::KEY_REUSED,
@@ -70,6 +73,9 @@ pub fn names_in(error: &Error) -> Vec<Username> {
         Error::ExternalIdTaken { actor, .. } => vec![actor.clone()],
         Error::Forbidden(Denial::Scope(_) | Denial::NotForUsers(_))
         | Error::UnknownKey(_)
+        | Error::UnknownWebhook(_)
+        | Error::UnknownDelivery { .. }
+        | Error::TooManyWebhooks { .. }
         | Error::UnknownActivity(_)
         | Error::PreconditionFailed(_)
         | Error::Cursor(_)

@@ -7,7 +7,7 @@
 //! [`traces`], [`openapi`]).
 //!
 //! Around it stands the binary: [`cli`] says what can be typed, [`commands`] does it, with [`settings`] and [`logging`];
-//! [`app`] puts everything together, and [`transfer`] reads and writes files, [`backup`] whole databases.
+//! [`app`] puts everything together, [`webhooks`] delivers, [`transfer`] reads and writes files, [`backup`] whole databases.
 
 pub mod accept;
 pub mod app;
@@ -53,3 +53,4 @@ pub mod traffic;
 pub mod transfer;
 pub mod v1;
 pub mod views;
+pub mod webhooks;

@@ -7,6 +7,7 @@ pub mod admission;
 mod process;
 pub mod requests;
 pub mod sources;
+pub mod webhooks;
 
 use parking_lot::Mutex;
 use prometheus::{
@@ -19,6 +20,7 @@ use self::{
     process::Process,
     requests::Requests,
     sources::{Sources, Watched},
+    webhooks::Webhooks,
 };
 
 /// The form of [`Metrics::told`].
@@ -31,6 +33,8 @@ pub struct Metrics {
     pub requests: Requests,
     /// Requests that were turned away, and waiting.
     pub admission: Admission,
+    /// What is delivered.
+    pub webhooks: Webhooks,
     process: Option<Process>,
     watched: Mutex<Option<Watched>>,
 }
@@ -52,6 +56,7 @@ impl Metrics {
         Self {
             requests: Requests::new(&registry),
             admission: Admission::new(&registry),
+            webhooks: Webhooks::new(&registry),
             process: Process::new(&registry),
             watched: Mutex::new(None),
             registry,

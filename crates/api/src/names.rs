@@ -6,11 +6,12 @@ use std::{
 };
 
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
-use feed_me_domain::{ActivityId, KeyId, Username};
+use feed_me_domain::{ActivityId, KeyId, Username, WebhookId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     passage::route_of,
+    position,
     problem::{self, Failure},
 };
 
@@ -62,6 +63,26 @@ impl PathNames {
             let detail = format!("there is no application key with the id {}", shown(raw));
             Failure::new(problem::KEY_NOT_FOUND, detail)
         })
+    }
+
+    /// The id of a webhook at a parameter.
+    pub fn webhook(&self, parameter: &str) -> Result<WebhookId, Failure> {
+        let raw = self.raw(parameter)?;
+        decoded(raw).ok().and_then(|id| WebhookId::parse(&id)).ok_or_else(|| {
+            let detail = format!("there is no webhook with the id {}", shown(raw));
+            Failure::new(problem::WEBHOOK_NOT_FOUND, detail)
+        })
+    }
+
+    /// The webhook and the position of a delivery at two parameters.
+    pub fn delivery(&self, webhook: &str, parameter: &str) -> Result<(WebhookId, i64), Failure> {
+        let webhook = self.webhook(webhook)?;
+        let raw = self.raw(parameter)?;
+        let position = decoded(raw).ok().and_then(|raw| position::parse(&raw)).ok_or_else(|| {
+            let detail = format!("the webhook {webhook} has no delivery of the position {}", shown(raw));
+            Failure::new(problem::DELIVERY_NOT_FOUND, detail)
+        })?;
+        Ok((webhook, position))
     }
 }
 

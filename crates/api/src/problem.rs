@@ -57,6 +57,8 @@ kinds! {
     BLOCK_NOT_FOUND: 404 "block-not-found" "There is no such block";
     MUTE_NOT_FOUND: 404 "mute-not-found" "There is no such mute";
     KEY_NOT_FOUND: 404 "key-not-found" "There is no such application key";
+    WEBHOOK_NOT_FOUND: 404 "webhook-not-found" "There is no such webhook";
+    DELIVERY_NOT_FOUND: 404 "delivery-not-found" "The webhook has no such delivery";
     METHOD_NOT_ALLOWED: 405 "method-not-allowed" "The method is not allowed here";
     NOT_ACCEPTABLE: 406 "not-acceptable" "No acceptable form of the answer can be served";
     TIMEOUT: 408 "request-timeout" "The request took too long to arrive";
@@ -66,6 +68,7 @@ kinds! {
     EXTERNAL_ID_TAKEN: 409 "external-id-taken" "Another activity has the external_id";
     KEY_UNDER_WAY: 409 "idempotency-key-under-way" "The first request with this Idempotency-Key is under way";
     SECRET_SHOWN: 409 "secret-already-shown" "The secret in the answer to this Idempotency-Key is shown once";
+    TOO_MANY_WEBHOOKS: 409 "too-many-webhooks" "There are as many webhooks as there may be";
     RESET_REFUSED: 409 "reset-refused" "The database is too large to be reset";
     KEY_ERASED: 410 "idempotent-answer-erased" "The answer to this Idempotency-Key is gone";
     EVENTS_GONE: 410 "events-gone" "The log does not reach back to the position";

@@ -7,9 +7,12 @@ use feed_me_domain::{
     ports::{Clock, EventLog, FeedFacts, IdempotencyStore, SecretRepository, SecretSource, Stores},
     services::{
         ActivityService, ApplicationKeyService, ChangeService, DevelopmentService, EventService, FeedService,
-        FollowService, NotificationService, RelationService, UserService,
+        FollowService, NotificationService, RelationService, UserService, WebhookService,
     },
+    webhook::AddressPolicy,
 };
+
+use tokio::sync::Notify;
 
 use crate::{
     app::{Index, Queues},
@@ -45,6 +48,10 @@ pub struct Services {
     pub development: Arc<DevelopmentService>,
     /// Application keys.
     pub application_keys: Arc<ApplicationKeyService>,
+    /// Webhooks.
+    pub webhooks: Arc<WebhookService>,
+    /// Rung where something about webhooks was changed here, for whoever delivers.
+    pub webhook_bell: Arc<Notify>,
     /// Secrets that the database keeps.
     pub secrets: Arc<dyn SecretRepository>,
     /// Fresh secrets.
@@ -79,6 +86,7 @@ impl Services {
         secret_source: &Arc<dyn SecretSource>,
         cursors: &CursorCodec,
         bodies: Arc<Bodies>,
+        webhook_addresses: AddressPolicy,
     ) -> Self {
         let changes = Arc::new(ChangeService::new(
             stores.users.clone(),
@@ -108,6 +116,15 @@ impl Services {
                 clock.clone(),
                 cursors.clone(),
             )),
+            webhooks: Arc::new(WebhookService::new(
+                stores.webhooks.clone(),
+                stores.users.clone(),
+                stores.events.clone(),
+                secret_source.clone(),
+                cursors.clone(),
+                webhook_addresses,
+            )),
+            webhook_bell: Arc::default(),
             secrets: stores.secrets.clone(),
             secret_source: secret_source.clone(),
             log: stores.events.clone(),

@@ -39,6 +39,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// How much one client may ask for.
     pub limits: LimitSettings,
+    /// Webhooks.
+    pub webhooks: WebhookSettings,
     /// Where metrics are told; none: where everything else is.
     pub metrics_listen: Option<SocketAddr>,
     /// TLS; none: the server speaks plain HTTP.
@@ -209,6 +211,27 @@ impl std::fmt::Debug for TokenSecret {
 pub struct EventSettings {
     /// How long events are kept, in hours.
     pub retention_hours: u64,
+}
+
+/// Webhooks.
+#[derive(Clone, Copy, Debug)]
+pub struct WebhookSettings {
+    /// Whether this server delivers.
+    pub deliver: bool,
+    /// Whether private addresses are sent to.
+    pub allow_private: bool,
+    /// Whether anything is sent without TLS.
+    pub allow_http: bool,
+    /// How long an attempt may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// The most time between the first two attempts, in milliseconds; it doubles with each.
+    pub retry_base_ms: u64,
+    /// The most time between any two.
+    pub retry_max_ms: u64,
+    /// After so many attempts a delivery is given up.
+    pub attempts_max: u32,
+    /// A webhook of which every attempt failed for so many hours is switched off.
+    pub disable_after_hours: u64,
 }
 
 /// How much one client may ask for.

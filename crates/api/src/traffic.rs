@@ -61,6 +61,8 @@ pub const TABLE: &[(&str, &str, Traffic)] = &[
     ("GET", "/v1/users/{username}/mutes", LIST),
     ("GET", "/v1/events", LIST),
     ("GET", "/v1/keys", LIST),
+    ("GET", "/v1/webhooks", LIST),
+    ("GET", "/v1/webhooks/{id}/deliveries", LIST),
     ("GET", "/v1/feeds/{username}", FEED),
     ("GET", "/v1/feeds/{username}/friends", FEED),
     ("GET", "/v1/feeds/{username}/mentions", FEED),

@@ -3,6 +3,7 @@
 pub mod activities;
 pub mod batch;
 pub mod changes;
+pub mod deliveries;
 pub mod events;
 pub mod feeds;
 pub mod follows;
@@ -12,6 +13,7 @@ pub mod notifications;
 pub mod relations;
 pub mod tokens;
 pub mod users;
+pub mod webhooks;
 
 use crate::routes::At;
 
@@ -50,6 +52,13 @@ pub fn routes() -> Vec<At> {
         At::new("/v1/events").get(events::list),
         At::new("/v1/keys").get(keys::list).post(keys::create),
         At::new("/v1/keys/{id}").get(keys::get).delete(keys::revoke),
+        At::new("/v1/webhooks").get(webhooks::list).post(webhooks::create),
+        At::new("/v1/webhooks/{id}").get(webhooks::get).patch(webhooks::patch).delete(webhooks::delete),
+        At::new("/v1/webhooks/{id}/secret").post(webhooks::rotate),
+        At::new("/v1/webhooks/{id}/replay").post(deliveries::replay),
+        At::new("/v1/webhooks/{id}/deliveries").get(deliveries::list),
+        At::new("/v1/webhooks/{id}/deliveries/{position}").get(deliveries::get),
+        At::new("/v1/webhooks/{id}/deliveries/{position}/redeliver").post(deliveries::redeliver),
         At::new("/v1/feeds/{username}/friends/changes").get(changes::friends),
         At::new("/v1/feeds/{username}/friends/live").get(live::friends),
         At::new("/v1/feeds/{username}/notifications").get(notifications::list),

@@ -41,6 +41,7 @@ mod secrets;
 mod transfer;
 mod users;
 mod walks;
+mod webhooks;
 mod windows;
 mod world;
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     feed::Position,
     follow::LinkPlace,
-    id::{ActivityId, KeyId},
+    id::{ActivityId, KeyId, WebhookId},
     notification::GroupPlace,
     page::{Boundary, Direction},
     text::Username,
@@ -77,6 +77,10 @@ pub enum Listing {
     ApplicationKeys = 9,
     /// What concerns a user.
     Notifications = 10,
+    /// All webhooks.
+    Webhooks = 11,
+    /// The deliveries of a webhook.
+    WebhookDeliveries = 12,
 }
 
 /// What a cursor belongs to.
@@ -213,6 +217,8 @@ impl CursorCodec {
             8 => Listing::Mutes,
             9 => Listing::ApplicationKeys,
             10 => Listing::Notifications,
+            11 => Listing::Webhooks,
+            12 => Listing::WebhookDeliveries,
             _ => return Err(InvalidCursor::Altered),
         };
         let boundary = match head[2] & 3 {
@@ -270,6 +276,25 @@ impl CursorPlace for KeyId {
     }
     fn read(bytes: &[u8]) -> Option<Self> {
         Uuid::from_slice(bytes).ok().map(Self::from_uuid)
+    }
+}
+
+impl CursorPlace for WebhookId {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.as_uuid().as_bytes());
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        Uuid::from_slice(bytes).ok().map(Self::from_uuid)
+    }
+}
+
+/// A position in the log of changes.
+impl CursorPlace for i64 {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.to_be_bytes());
+    }
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     caller::Denial,
     cursor::InvalidCursor,
-    id::{ActivityId, KeyId},
+    id::{ActivityId, KeyId, WebhookId},
     idempotency::KeyRefusal,
     text::{ExternalId, Username},
 };
@@ -96,6 +96,23 @@ pub enum Error {
     /// There is no such application key (any more).
     #[error("there is no application key with the id {0}")]
     UnknownKey(KeyId),
+    /// There is no such webhook (any more).
+    #[error("there is no webhook with the id {0}")]
+    UnknownWebhook(WebhookId),
+    /// The webhook has no such delivery (any more).
+    #[error("the webhook {webhook} has no delivery of the position {position}")]
+    UnknownDelivery {
+        /// Which webhook.
+        webhook: WebhookId,
+        /// Which position.
+        position: i64,
+    },
+    /// There are as many webhooks as there may be.
+    #[error("there are {limit} webhooks already, as many as there may be")]
+    TooManyWebhooks {
+        /// How many there may be.
+        limit: usize,
+    },
     /// Who asks has not the right.
     #[error(transparent)]
     Forbidden(#[from] Denial),

@@ -47,6 +47,10 @@ uuid_id!(
     /// Names an application key; no secret.
     KeyId
 );
+uuid_id!(
+    /// Names a webhook.
+    WebhookId
+);
 
 /// The number of a user: what rows refer to, and the `id` of the classic `GET /user`. Never given twice, so an event
 /// that keeps the number of an erased user points at nobody.

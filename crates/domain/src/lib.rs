@@ -11,6 +11,7 @@
 //! * **The sequence** ([`sequence`]): every write takes its turn, and its event the next position of one dense order.
 //! * **Who calls** ([`caller`]): anybody, an application by its key ([`application_key`]), or a user by a token; and what each
 //!   [may](Caller::may).
+//! * **Webhooks** ([`webhook`]): what happened, sent to an address of the subscriber's own.
 //! * **Ports** ([`ports`]) are what the domain needs from outside. Implement them to bring your own store.
 //! * **Services** ([`services`]) hold the steps and rules on top of the ports. Start reading there.
 //!
@@ -44,6 +45,7 @@ pub mod text;
 pub mod time;
 pub mod transfer;
 pub mod user;
+pub mod webhook;
 
 pub use crate::{
     activity::{Activity, ActivityDraft, ActivityPatch, ActivityTag, NewActivity, Precondition},
@@ -61,11 +63,12 @@ pub use crate::{
         UnfollowRequest, Window,
     },
     given::Given,
-    id::{ActivityId, KeyId, UserId, UserKey},
+    id::{ActivityId, KeyId, UserId, UserKey, WebhookId},
     idempotency::{Attempt, KeyRefusal, Keyed, RequestKey, StoredAnswer, StoredKey},
     page::{Boundary, Direction, PageLimit, Placed, Span},
     relation::{Block, Mute, Relation, RelationKind},
     text::{DisplayName, ExternalId, InvalidText, KeyName, Object, Username, Verb},
     time::{InvalidTimestamp, Timestamp},
     user::{Erasure, PutUser, User, UserPatch},
+    webhook::{Webhook, WebhookSecret},
 };

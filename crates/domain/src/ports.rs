@@ -24,8 +24,10 @@ mod secrets;
 mod stores;
 mod transfer;
 mod users;
+mod webhooks;
 
 pub use self::{
     activities::*, application_keys::*, backup::*, clock::*, development::*, events::*, facts::*, feeds::*,
     follows::*, idempotency::*, notifications::*, relations::*, secrets::*, stores::*, transfer::*, users::*,
+    webhooks::*,
 };

@@ -156,6 +156,11 @@ impl<'a> Turn<'a> {
         self.counters.stamp
     }
 
+    /// The position of the last event, in this turn or before it.
+    pub fn position(&self) -> i64 {
+        self.counters.position
+    }
+
     /// The next instant: the clock's, or a microsecond after the last one where the clock is not past that.
     pub fn stamp(&mut self) -> Timestamp {
         self.counters.stamp = self.now.max(self.counters.stamp.plus_micros(1));

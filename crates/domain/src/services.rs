@@ -6,6 +6,7 @@
 mod activities;
 mod application_keys;
 mod changes;
+mod delivering;
 mod development;
 mod events;
 mod feeds;
@@ -15,11 +16,12 @@ mod paging;
 mod relations;
 mod transfer;
 mod users;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    activities::*, application_keys::*, changes::*, development::*, events::*, feeds::*, follows::*,
-    notifications::*, paging::*, relations::*, transfer::*, users::*,
+    activities::*, application_keys::*, changes::*, delivering::*, development::*, events::*, feeds::*,
+    follows::*, notifications::*, paging::*, relations::*, transfer::*, users::*, webhooks::*,
 };

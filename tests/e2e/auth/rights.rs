@@ -29,13 +29,23 @@ const OPEN: [&str; 7] = [
 ];
 
 /// The operator's.
-const ADMIN: [&str; 8] = [
+const ADMIN: [&str; 18] = [
     "DELETE /v1/users/{username}",
     "GET /v1/events",
     "GET /v1/keys",
     "POST /v1/keys",
     "GET /v1/keys/{id}",
     "DELETE /v1/keys/{id}",
+    "GET /v1/webhooks",
+    "POST /v1/webhooks",
+    "GET /v1/webhooks/{id}",
+    "PATCH /v1/webhooks/{id}",
+    "DELETE /v1/webhooks/{id}",
+    "POST /v1/webhooks/{id}/secret",
+    "POST /v1/webhooks/{id}/replay",
+    "GET /v1/webhooks/{id}/deliveries",
+    "GET /v1/webhooks/{id}/deliveries/{position}",
+    "POST /v1/webhooks/{id}/deliveries/{position}/redeliver",
     "GET /reset",
     "GET /metrics",
 ];
@@ -131,7 +141,7 @@ async fn ask(guarded: &Guarded, route: &Route, user: &str, id: &str, credential:
         route.path.replace("{username}", user).replace("{followee}", "niko").replace("{other}", "niko");
     // A stream that begins has no end; one that cannot begin was let in all the same.
     let path = if path.ends_with("/live") { path + "?since=none" } else { path };
-    let path = path.replace("{id}", id).replace("{file}", "index.css");
+    let path = path.replace("{id}", id).replace("{file}", "index.css").replace("{position}", "1");
     let mut call = guarded.world.call(route.method.clone(), &path);
     if let Some(credential) = credential {
         call = call.header("Authorization", format!("Bearer {credential}"));

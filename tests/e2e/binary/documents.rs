@@ -9,7 +9,7 @@ use crate::kit::{World, on_sqlite};
 on_sqlite!(the_openapi_document_lists_every_route, the_page_to_try_it_loads_nothing_from_elsewhere);
 
 /// Every route, without the names of its parameters.
-const ROUTES: [&str; 51] = [
+const ROUTES: [&str; 61] = [
     "GET /",
     "GET /reset",
     "GET /user",
@@ -48,6 +48,16 @@ const ROUTES: [&str; 51] = [
     "POST /v1/keys",
     "GET /v1/keys/{}",
     "DELETE /v1/keys/{}",
+    "GET /v1/webhooks",
+    "POST /v1/webhooks",
+    "GET /v1/webhooks/{}",
+    "PATCH /v1/webhooks/{}",
+    "DELETE /v1/webhooks/{}",
+    "POST /v1/webhooks/{}/secret",
+    "POST /v1/webhooks/{}/replay",
+    "GET /v1/webhooks/{}/deliveries",
+    "GET /v1/webhooks/{}/deliveries/{}",
+    "POST /v1/webhooks/{}/deliveries/{}/redeliver",
     "GET /v1/feeds/{}",
     "GET /v1/feeds/{}/friends",
     "GET /v1/feeds/{}/mentions",

@@ -86,6 +86,23 @@ async fn live(world: &World) -> Activities {
     let [enemy] = world.users(["enemy"]).await;
     person.blocks(&enemy).await.is(201);
     enemy.blocks(&person).await.is(201);
+    // Subscriptions: one that names the person, and one that has delivered, or tried to, what the person did.
+    let webhook = |filter: serde_json::Value| {
+        let mut body = filter;
+        body["url"] = json!("https://hooks.invalid/");
+        world.post("/v1/webhooks", body)
+    };
+    webhook(json!({ "actor": NAME, "verb": "zebra-verb" })).key("zebra-key-webhook").await.is(201);
+    let all = webhook(json!({})).await.is(201).id();
+    world.post(&format!("/v1/webhooks/{all}/replay"), json!({ "from": "beginning" })).await.is(200);
+    let deliveries = format!("/v1/webhooks/{all}/deliveries");
+    for _ in 0..200 {
+        if !world.get(&deliveries).await.items().is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(!world.get(&deliveries).await.items().is_empty(), "nothing was tried");
     // One that is gone before the person is.
     let gone = person.posts("zebra-verb", "zebra-object").await.is(201).id();
     world.delete(&format!("/v1/activities/{gone}")).await.is(204);

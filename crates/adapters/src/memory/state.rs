@@ -13,6 +13,7 @@ use super::{
     answers::Answers,
     application_keys::Keys,
     links::{EdgeRow, Links, Relations},
+    webhooks::Webhooks,
 };
 
 /// A user. The counts are the lengths of the structures, so they cannot be wrong.
@@ -98,6 +99,7 @@ pub(super) struct State {
     pub(super) answers: Answers,
     pub(super) secrets: BTreeMap<String, Vec<u8>>,
     pub(super) application_keys: Keys,
+    pub(super) webhooks: Webhooks,
 }
 
 impl State {
@@ -124,6 +126,7 @@ impl State {
             answers: Answers::default(),
             secrets,
             application_keys,
+            webhooks: Webhooks::default(),
         }
     }
 
@@ -181,6 +184,7 @@ impl State {
     /// Removes the user alone; what refers to them has to be gone.
     pub(super) fn remove_user(&mut self, key: UserKey) {
         self.marks.remove(&key);
+        self.webhooks.forget_user(key);
         if let Some(row) = self.users.remove(&key) {
             self.names.remove(row.username.as_str());
         }

@@ -36,6 +36,7 @@ fn auth(stores: &Stores) -> Arc<Auth> {
         &secrets,
         &CursorCodec::new(b"test"),
         Arc::new(crate::bodies::Bodies::new(1 << 20)),
+        feed_me_domain::webhook::AddressPolicy::default(),
     );
     let settings = AuthSettings { mode: AuthMode::Keys, allow_open: false, user_token_secrets: Vec::new() };
     Arc::new(Auth::new(services, &settings))

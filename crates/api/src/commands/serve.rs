@@ -1,6 +1,7 @@
 use std::{
     io::{self, Write},
     net::{SocketAddr, TcpListener},
+    time::Duration,
 };
 
 use super::Failure;
@@ -9,8 +10,10 @@ use crate::{
     auth,
     background::Background,
     server::{self, Listeners},
+    services::Services,
     settings::Settings,
     tls::Certificate,
+    webhooks::Deliverer,
 };
 
 /// Serves until it is asked to stop, and ends what is under way first.
@@ -32,7 +35,14 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     let listeners = Listeners { main, metrics, certificate };
     let _keeper = app.index.as_ref().map(Index::keep).transpose().map_err(Failure::Serve)?;
     let _background = Background::start(&app, settings.events.retention_hours);
+    let deliverer = app.deliveries.clone().map(|deliveries| {
+        let Services { log, clock, metrics, webhook_bell, .. } = app.services.clone();
+        Deliverer::start(deliveries, log, clock, metrics, webhook_bell)
+    });
     let served = server::serve(app.services.clone(), &settings, listeners, |at| announce(scheme, at)).await;
+    if let Some(deliverer) = deliverer {
+        deliverer.stop(Duration::from_secs(settings.server.shutdown_timeout_s)).await;
+    }
     if let Err(error) = app.services.application_keys.store_uses().await {
         tracing::warn!(%error, "the last uses of application keys are not stored");
     }

@@ -149,6 +149,45 @@ fn requests() -> Vec<(&'static str, Value)> {
     ]
 }
 
+fn webhook_requests() -> Vec<(&'static str, Value)> {
+    let webhook = json!({
+        "url": { "type": "string", "format": "uri", "minLength": 1, "maxLength": 2048 },
+        "kinds": nullable("EventKinds"),
+        "actor": nullable("Username"),
+        "verb": text_or_null(1, 80),
+        "target": nullable("Username"),
+        "enabled": { "type": "boolean" },
+    });
+    vec![
+        ("WebhookBody", closed(&["url"], &webhook)),
+        ("WebhookPatchBody", closed(&[], &webhook)),
+        (
+            "WebhookSecretBody",
+            closed(
+                &[],
+                &json!({ "overlap_hours": {
+                    "type": "integer",
+                    "description": "For how long the present secret counts too, in hours.",
+                    "minimum": 0,
+                    "maximum": 168,
+                    "default": 24,
+                } }),
+            ),
+        ),
+        (
+            "WebhookReplayBody",
+            closed(
+                &["from"],
+                &json!({ "from": {
+                    "type": "string",
+                    "description": "A position, after which everything is delivered; or `beginning`, the oldest event that is kept; or `now`, past all that waits.",
+                    "pattern": "^([0-9]+|beginning|now)$",
+                } }),
+            ),
+        ),
+    ]
+}
+
 fn answers() -> Vec<(&'static str, Value)> {
     let url = json!({ "type": "string", "format": "uri" });
     let classic_page = |items: &str| {
@@ -162,6 +201,8 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("ActivityPage", page("Activity")),
         ("UserPage", page("User")),
         ("ApplicationKeyPage", page("ApplicationKey")),
+        ("WebhookPage", page("Webhook")),
+        ("WebhookDeliveryPage", page("WebhookDelivery")),
         ("FollowPage", page("Follow")),
         ("RelationPage", page("Relation")),
         (
@@ -209,7 +250,7 @@ fn answers() -> Vec<(&'static str, Value)> {
 
 /// The schemas, by name.
 pub(crate) fn schemas() -> impl Iterator<Item = (&'static str, RefOr<Schema>)> {
-    let all = requests().into_iter().chain(answers());
+    let all = requests().into_iter().chain(webhook_requests()).chain(answers());
     all.filter_map(|(name, schema)| Some((name, serde_json::from_value(schema).ok()?)))
 }
 
@@ -219,7 +260,7 @@ mod tests {
 
     #[test]
     fn every_schema_is_in_the_document_as_it_is_written_here() {
-        for (name, written) in requests().into_iter().chain(answers()) {
+        for (name, written) in requests().into_iter().chain(webhook_requests()).chain(answers()) {
             let read: RefOr<Schema> = serde_json::from_value(written.clone()).unwrap();
             assert_eq!(serde_json::to_value(read).unwrap(), written, "{name}");
         }

@@ -29,6 +29,7 @@ pub(crate) const TAGS: &[(&str, &str)] = &[
     ("feeds", "Newest first: `published` descending, then `id` descending."),
     ("keys and tokens", "Who may call."),
     ("events", "The log of all changes, for integrators."),
+    ("webhooks", "The same, sent to an address of the subscriber's own, signed as Standard Webhooks."),
     ("classic", "The routes of the first feed-me."),
     ("development", "Present only where `dev_endpoints` is on."),
     ("operation", "For operators."),
@@ -150,6 +151,13 @@ impl Operation {
                 "id" if self.path.starts_with("/v1/keys/") => {
                     (parameter.schema(Some(uuid())), &[problem::KEY_NOT_FOUND])
                 }
+                "id" if self.path.starts_with("/v1/webhooks/") => {
+                    (parameter.schema(Some(uuid())), &[problem::WEBHOOK_NOT_FOUND])
+                }
+                "position" => (
+                    parameter.schema(Some(string().pattern(Some("^[0-9]+$")))),
+                    &[problem::DELIVERY_NOT_FOUND],
+                ),
                 "id" => (parameter.schema(Some(uuid())), &[problem::ACTIVITY_NOT_FOUND]),
                 "file" => (parameter.schema(Some(string())), &[problem::NOT_FOUND]),
                 _ => (

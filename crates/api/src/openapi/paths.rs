@@ -24,6 +24,7 @@ pub(crate) fn all() -> Vec<Operation> {
         feeds(),
         keys_and_tokens(),
         events(),
+        webhooks(),
         classic(),
         development(),
         operation(),
@@ -312,6 +313,78 @@ fn events() -> Vec<Operation> {
             .query(limit)
             .fails(&[problem::EVENTS_GONE])
             .answers(200, "A stretch of the log, dense.", "EventPage"),
+    ]
+}
+
+fn webhooks() -> Vec<Operation> {
+    const TAG: &str = "webhooks";
+    let (at, delivery) = ("/v1/webhooks/{id}", "/v1/webhooks/{id}/deliveries/{position}");
+    let state = string().enum_values(Some(["pending", "delivered", "dead"]));
+    let state = named("state", "Only those in this state; `dead` are the dead letters.").schema(Some(state));
+    vec![
+        Operation::new(Get, "/v1/webhooks", TAG, "listWebhooks", "List webhooks, newest first")
+            .paged()
+            .answers(200, "A page of webhooks, without their secrets.", "WebhookPage"),
+        Operation::new(Post, "/v1/webhooks", TAG, "createWebhook", "Make a webhook")
+            .body("WebhookBody", JSON)
+            .fails(&[problem::SECRET_SHOWN, problem::TOO_MANY_WEBHOOKS])
+            .answers(201, "The webhook, with its secret, which is shown once.", "MadeWebhook")
+            .header(201, "Location", "Where it is."),
+        Operation::new(Get, at, TAG, "getWebhook", "Read a webhook").answers(
+            200,
+            "The webhook, without its secret.",
+            "Webhook",
+        ),
+        Operation::new(Patch, at, TAG, "patchWebhook", "Change a webhook, pause it, or let it go on")
+            .body("WebhookPatchBody", PATCH)
+            .answers(200, "The webhook is like this now.", "Webhook")
+            .header(200, "ETag", "Names this state of the webhook."),
+        Operation::new(Delete, at, TAG, "deleteWebhook", "Delete a webhook")
+            .answers_nothing(204, "Nothing is delivered any more."),
+        Operation::new(
+            Post,
+            "/v1/webhooks/{id}/secret",
+            TAG,
+            "rotateWebhookSecret",
+            "Give a webhook another secret; the present one counts for a while more",
+        )
+        .optional_body("WebhookSecretBody")
+        .fails(&[problem::SECRET_SHOWN])
+        .answers(200, "The webhook, with its new secret, which is shown once.", "MadeWebhook"),
+        Operation::new(
+            Post,
+            "/v1/webhooks/{id}/replay",
+            TAG,
+            "replayWebhook",
+            "Let a webhook go on from another position: an earlier one delivers again, a later one skips",
+        )
+        .body("WebhookReplayBody", JSON)
+        .fails(&[problem::EVENTS_GONE])
+        .answers(200, "The webhook goes on from there.", "Webhook"),
+        Operation::new(
+            Get,
+            "/v1/webhooks/{id}/deliveries",
+            TAG,
+            "listWebhookDeliveries",
+            "List the deliveries of a webhook, newest first",
+        )
+        .paged()
+        .query(state)
+        .answers(200, "A page of deliveries.", "WebhookDeliveryPage"),
+        Operation::new(Get, delivery, TAG, "getWebhookDelivery", "Read a delivery").answers(
+            200,
+            "The delivery.",
+            "WebhookDelivery",
+        ),
+        Operation::new(
+            Post,
+            "/v1/webhooks/{id}/deliveries/{position}/redeliver",
+            TAG,
+            "redeliver",
+            "Deliver once more what was delivered or given up, beside what is in line",
+        )
+        .fails(&[problem::INVALID_REQUEST, problem::MALFORMED_JSON, problem::EVENTS_GONE])
+        .answers(202, "It is tried at once.", "WebhookDelivery"),
     ]
 }
 

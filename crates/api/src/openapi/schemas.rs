@@ -53,6 +53,18 @@ value!(
         .description(Some("What a key allows: `write` does not include `read`, `admin` includes both."))
 );
 value!(
+    /// Kinds of events.
+    KindsSchema as "EventKinds",
+    ArrayBuilder::new()
+        .items(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some(feed_me_domain::sequence::EventKind::ALL.map(feed_me_domain::sequence::EventKind::as_str)))
+        )
+        .max_items(Some(14))
+        .description(Some("Kinds of events, as `GET /v1/events` tells them; all, where it is empty."))
+);
+value!(
     /// An instant.
     TimeSchema as "Time",
     ObjectBuilder::new()

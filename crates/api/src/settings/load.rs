@@ -10,7 +10,7 @@ use actix_web::http::Uri;
 
 use super::{
     AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LimitSettings,
-    LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, TlsSettings,
+    LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, TlsSettings, WebhookSettings,
     fault::SettingsError,
     layers::Layer,
     profile::file_layers,
@@ -112,6 +112,7 @@ fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
     let log = log(reader);
     let auth = auth(reader);
     let retention_hours = reader.number("events.retention_hours", &(1..=87_600));
+    let webhooks = webhooks(reader);
     let limits = limits(reader);
     let metrics_listen = reader.optional("metrics.listen", ADDRESS, |text| text.parse().ok());
     let tls = tls(reader);
@@ -126,6 +127,7 @@ fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
         auth: auth?,
         events: EventSettings { retention_hours: retention_hours? },
         limits: limits?,
+        webhooks: webhooks?,
         metrics_listen: metrics_listen.ok()?,
         tls: tls.ok()?,
         telemetry: telemetry?,
@@ -158,6 +160,27 @@ fn telemetry(reader: &mut Reader) -> Option<TelemetrySettings> {
 fn is_http_url(text: &str) -> bool {
     let parsed = text.parse::<Uri>().ok();
     parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+}
+
+fn webhooks(reader: &mut Reader) -> Option<WebhookSettings> {
+    let deliver = reader.boolean("webhooks.deliver");
+    let allow_private = reader.boolean("webhooks.allow_private");
+    let allow_http = reader.boolean("webhooks.allow_http");
+    let timeout_ms = reader.number("webhooks.timeout_ms", &(100..=60_000));
+    let retry_base_ms = reader.number("webhooks.retry_base_ms", &(1..=3_600_000));
+    let retry_max_ms = reader.number("webhooks.retry_max_ms", &(1..=86_400_000));
+    let attempts_max = reader.number("webhooks.attempts_max", &(1..=1000));
+    let disable_after_hours = reader.number("webhooks.disable_after_hours", &(1..=87_600));
+    Some(WebhookSettings {
+        deliver: deliver?,
+        allow_private: allow_private?,
+        allow_http: allow_http?,
+        timeout_ms: timeout_ms?,
+        retry_base_ms: retry_base_ms?,
+        retry_max_ms: retry_max_ms?,
+        attempts_max: attempts_max?,
+        disable_after_hours: disable_after_hours?,
+    })
 }
 
 fn limits(reader: &mut Reader) -> Option<LimitSettings> {

@@ -18,7 +18,7 @@ use feed_me_api::{
     services::Services,
     settings::{
         AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LimitSettings,
-        LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings,
+        LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, WebhookSettings,
     },
     shared::Shared,
 };
@@ -62,6 +62,7 @@ pub(crate) fn services_with(change: impl FnOnce(&mut Stores)) -> Services {
         &secrets,
         &CursorCodec::new(b"test"),
         Arc::new(Bodies::new(1 << 20)),
+        feed_me_domain::webhook::AddressPolicy::default(),
     )
 }
 
@@ -101,6 +102,16 @@ pub(crate) fn settings() -> Settings {
         log: LogSettings { format: LogFormat::Json, filter: "off".to_owned() },
         auth: AuthSettings { mode: AuthMode::Off, allow_open: false, user_token_secrets: Vec::new() },
         events: EventSettings { retention_hours: 1 },
+        webhooks: WebhookSettings {
+            deliver: false,
+            allow_private: false,
+            allow_http: false,
+            timeout_ms: 1000,
+            retry_base_ms: 1000,
+            retry_max_ms: 1000,
+            attempts_max: 3,
+            disable_after_hours: 1,
+        },
         limits: LimitSettings {
             enabled: false,
             read_per_minute: 1,

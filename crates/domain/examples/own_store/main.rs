@@ -19,6 +19,7 @@ mod others;
 mod relations;
 mod transfer;
 mod users;
+mod webhooks;
 
 use std::{
     error::Error,

@@ -12,7 +12,10 @@ use feed_me_domain::{
     notification::{GroupId, Mark},
     ports::{Clock, IdGenerator},
     sequence::{Counters, Event, Turn},
+    webhook::Delivery,
 };
+
+use crate::webhooks::Subscribed;
 
 /// What is written in the book.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ pub(crate) struct Pages {
     pub(crate) answers: Vec<([u8; 32], StoredKey)>,
     pub(crate) secrets: Vec<(String, Vec<u8>)>,
     pub(crate) application_keys: Vec<StoredApplicationKey>,
+    pub(crate) webhooks: Vec<Subscribed>,
+    pub(crate) deliveries: Vec<Delivery>,
 }
 
 /// All that one user stores about another's activities.
@@ -129,6 +134,8 @@ impl Pages {
             answers: Vec::new(),
             secrets,
             application_keys: Vec::new(),
+            webhooks: Vec::new(),
+            deliveries: Vec::new(),
         }
     }
 

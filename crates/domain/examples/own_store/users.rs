@@ -131,6 +131,10 @@ fn erase(pages: &mut Pages, user: &User, at: Timestamp) -> Erasure {
     let name = &user.username;
     pages.users.retain(|other| other.key != user.key);
     pages.marks.retain(|(owner, ..)| *owner != user.key);
+    pages.forget_webhooks(|webhook| {
+        let named = [&webhook.filter.actor, &webhook.filter.target].into_iter().flatten();
+        named.into_iter().any(|named| named.key == user.key)
+    });
     pages.activities.retain(|activity| activity.actor != *name);
     let mut mentions = 0;
     for activity in pages.activities.iter_mut().filter(|activity| activity.target.as_ref() == Some(name)) {

@@ -159,6 +159,25 @@ macro_rules! every_promise {
                 a_key_made_again_under_an_idempotency_key_is_one
                 keys_outlive_a_reset
             }
+            webhooks {
+                a_webhook_is_kept_as_it_was_made_at_the_end_of_the_log
+                a_webhook_that_names_nobody_is_not_made
+                there_are_only_so_many_webhooks
+                webhooks_are_listed_newest_first_from_both_ends
+                a_change_is_what_the_domain_makes_of_it
+                a_webhook_goes_with_the_users_whom_it_names
+                a_reset_takes_all_webhooks
+                one_holder_alone_has_a_lease_until_it_ends_or_is_given_back
+                what_is_recorded_is_what_is_found
+                what_is_about_another_revision_is_not_recorded
+                a_replay_forgets_the_deliveries_that_come_again
+                what_is_switched_on_again_is_tried_at_once
+                a_delivery_is_asked_for_once_more_beside_the_line
+                deliveries_are_listed_by_state_newest_first_from_both_ends
+                old_deliveries_are_forgotten_a_few_at_a_time
+                the_tally_counts_what_is_there
+                what_is_done_under_an_idempotency_key_is_done_once
+            }
             secrets {
                 the_first_secret_of_a_name_stays
                 of_two_secrets_that_come_at_once_one_wins_for_both

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crate::ports::{
     ActivityRepository, ApplicationKeyRepository, DevelopmentRepository, EventLog, FeedRepository,
     FollowRepository, IdempotencyStore, NotificationRepository, RelationRepository, SecretRepository,
-    TransferRepository, UserRepository,
+    TransferRepository, UserRepository, WebhookRepository,
 };
 
 /// Everything that keeps data, as the services take it. One store may stand behind all of it, or one behind each.
@@ -33,6 +33,8 @@ pub struct Stores {
     pub transfer: Arc<dyn TransferRepository>,
     /// Serves the routes for development.
     pub development: Arc<dyn DevelopmentRepository>,
+    /// Keeps webhooks.
+    pub webhooks: Arc<dyn WebhookRepository>,
 }
 
 impl Stores {
@@ -51,6 +53,7 @@ impl Stores {
             + SecretRepository
             + TransferRepository
             + DevelopmentRepository
+            + WebhookRepository
             + 'static,
     {
         Self {
@@ -65,7 +68,8 @@ impl Stores {
             application_keys: store.clone(),
             secrets: store.clone(),
             transfer: store.clone(),
-            development: store,
+            development: store.clone(),
+            webhooks: store,
         }
     }
 }
