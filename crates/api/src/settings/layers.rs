@@ -175,6 +175,7 @@ pub(super) fn shown(name: &str, value: &Value) -> String {
         (ValueKind::Table(table), _) if table.is_empty() => "{}".to_owned(),
         (ValueKind::String(text), ShownAs::Value) => format!("{text:?}"),
         (ValueKind::String(text), ShownAs::Url) => format!("{:?}", redacted_url(text)),
+        (ValueKind::String(text), ShownAs::Urls) => format!("{:?}", redacted_urls(text)),
         (ValueKind::String(text), ShownAs::Secret) => redacted_secret(text),
         (ValueKind::Array(items), ShownAs::Value) => {
             let items: Vec<_> = items.iter().map(|item| shown(name, item)).collect();
