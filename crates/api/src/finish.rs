@@ -5,8 +5,12 @@ use actix_web::{
     Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ResponseHead, ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap, HeaderValue},
+    http::{
+        ConnectionType,
+        header::{self, HeaderMap, HeaderValue},
+    },
     middleware::Next,
+    web::Data,
 };
 
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
     problem::{self, ClassicErrorView, Failure, ProblemView},
     reply::written,
     request_id::RequestId,
+    shared::Shared,
 };
 
 const VARY: [&str; 3] = ["Accept", "Accept-Encoding", "Authorization"];
@@ -24,11 +29,16 @@ pub async fn finish<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let is_v1 = request.uri().path().starts_with("/v1/");
+    let shared = request.app_data::<Data<Shared>>().cloned();
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = match failure_of(&response) {
         Some(failure) => rendered(response, &failure),
         None => response,
     };
+    if shared.is_some_and(|shared| shared.is_draining()) {
+        // The next request on this connection would come too late; whoever keeps it opens one elsewhere.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     tell_coding(headers);
     if is_v1 {

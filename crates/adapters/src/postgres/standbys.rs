@@ -187,7 +187,7 @@ impl Standbys {
     }
 
     /// The position that a read has to include; none where it is not known what others have written.
-    fn floor(&self) -> Option<i64> {
+    pub(super) fn floor(&self) -> Option<i64> {
         let known = &self.primary.shared.known;
         let required = self.required.load(Ordering::Acquire);
         Some(self.past.floor()?.max(required).max(known.committed()).max(known.told_of_log()))

@@ -158,7 +158,14 @@ struct Hub {
 impl Hub {
     fn new(source: Arc<Source>) -> Self {
         let breaks = source.facts.breaks();
-        Self { source, audience: Audience::default(), position: 0, looked_at: Instant::now(), breaks, is_told: false }
+        Self {
+            source,
+            audience: Audience::default(),
+            position: 0,
+            looked_at: Instant::now(),
+            breaks,
+            is_told: false,
+        }
     }
 
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {

@@ -8,7 +8,7 @@ use super::{
     fault::SettingFault,
     known::{ShownAs, TOKEN_SECRETS, hint_for, known},
     load::Override,
-    redact::{redacted_secret, redacted_url},
+    redact::{redacted_secret, redacted_url, redacted_urls},
 };
 
 const PREFIX: &str = "FEEDME";

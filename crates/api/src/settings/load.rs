@@ -190,12 +190,10 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
         "sqlite://relative/path, sqlite:///absolute/path or postgres://user:password@host:port/database",
         |text| is_database_url(text).then(|| text.to_owned()),
     );
-    let direct_url = reader.optional("database.direct_url", POSTGRES_URL, |text| {
-        is_postgres_url(text).then(|| text.to_owned())
-    });
-    let replicas = reader.list("database.replicas", POSTGRES_URL, |text| {
-        is_postgres_url(text).then(|| text.to_owned())
-    });
+    let direct_url = reader
+        .optional("database.direct_url", POSTGRES_URL, |text| is_postgres_url(text).then(|| text.to_owned()));
+    let replicas =
+        reader.list("database.replicas", POSTGRES_URL, |text| is_postgres_url(text).then(|| text.to_owned()));
     let pool_size = reader.number("database.pool_size", &(1..=1000));
     let acquire_timeout_ms = reader.number("database.acquire_timeout_ms", &(1..=600_000));
     let queue_target_ms = reader.number("database.queue_target_ms", &(0..=600_000));
