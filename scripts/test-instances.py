@@ -55,7 +55,7 @@ class Answer:
         return json.loads(self.body)
 
     def position(self):
-        return int(self.headers["Feed-Position"])
+        return int(self.headers["feed-position"])
 
 
 def ask(port, method, path, body=None, headers=None, timeout=20):
@@ -67,7 +67,7 @@ def ask(port, method, path, body=None, headers=None, timeout=20):
             body, headers["Content-Type"] = json.dumps(body), "application/json"
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        return Answer(response.status, dict(response.getheaders()), response.read())
+        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
     finally:
         connection.close()
 
