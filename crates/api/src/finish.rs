@@ -2,7 +2,7 @@
 //! truth.
 
 use actix_web::{
-    Error, HttpMessage,
+    Error,
     body::{BoxBody, MessageBody},
     dev::{ResponseHead, ServiceRequest, ServiceResponse},
     http::{
@@ -15,9 +15,9 @@ use actix_web::{
 
 use crate::{
     classic,
+    passage::Passage,
     problem::{self, ClassicErrorView, Failure, ProblemView},
     reply::written,
-    request_id::RequestId,
     shared::Shared,
 };
 
@@ -29,12 +29,12 @@ pub async fn finish<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let is_v1 = request.uri().path().starts_with("/v1/");
-    let shared = request.app_data::<Data<Shared>>().cloned();
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = match failure_of(&response) {
         Some(failure) => rendered(response, &failure),
         None => response,
     };
+    let shared = response.request().app_data::<Data<Shared>>();
     if shared.is_some_and(|shared| shared.is_draining()) {
         // The next request on this connection would come too late; whoever keeps it opens one elsewhere.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -60,9 +60,9 @@ fn failure_of(response: &ServiceResponse) -> Option<Failure> {
 
 /// Writes the failure as the surface of the route tells it, and logs what is our own fault.
 fn rendered(response: ServiceResponse, failure: &Failure) -> ServiceResponse {
-    let is_classic = response.request().match_pattern().is_some_and(|route| classic::is_classic(&route));
-    let id = response.request().extensions().get::<RequestId>().cloned();
-    let id = id.map(|id| id.0).unwrap_or_default();
+    let passage = Passage::of(response.request());
+    let is_classic = passage.as_ref().and_then(|passage| passage.route()).is_some_and(classic::is_classic);
+    let id = passage.as_ref().map(|passage| &*passage.id.0).unwrap_or_default();
     // Whom we turn away is counted; a line for each would add to the load.
     if failure.status().is_server_error() && failure.kind != problem::OVERLOADED {
         let cause = failure.cause.as_deref().unwrap_or(&failure.detail);
@@ -73,7 +73,7 @@ fn rendered(response: ServiceResponse, failure: &Failure) -> ServiceResponse {
         let error = failure.to_string();
         (failure.classic_status(), "application/json", written(&ClassicErrorView { error: &error }))
     } else {
-        let problem = ProblemView::of_request(failure, &path, &id);
+        let problem = ProblemView::of_request(failure, &path, id);
         (failure.status(), "application/problem+json", written(&problem))
     };
     response.map_body(|head: &mut ResponseHead, _| {
