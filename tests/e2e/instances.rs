@@ -123,6 +123,47 @@ async fn what_ends_a_credential_on_one_instance_ends_it_on_another_as_soon_as_th
     }
 }
 
+#[tokio::test]
+async fn a_stream_of_one_instance_tells_what_happens_on_another_as_soon_as_that_is_told() {
+    /// Streams look by themselves every 250 ms.
+    const MEDIAN_MAX: Duration = Duration::from_millis(90);
+    for engine in ["index", "sql"] {
+        let place = Place::fresh(Store::Postgres).with("FEEDME__FEED__ENGINE", engine);
+        let (one, other) = (place.serve(), place.serve());
+        let [ivan, eric] = one.users(["ivan", "eric"]).await;
+        ivan.follows(&eric).await.is(201);
+        // The other one has seen all that by now.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut stream = TcpStream::connect(other.host()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let head = "Accept: text/event-stream\r\nHost: feed-me\r\n\r\n";
+        write!(stream, "GET /v1/feeds/ivan/friends/live HTTP/1.1\r\n{head}").unwrap();
+        read_until(&mut stream, "200 OK");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let mut times = Vec::new();
+        for number in 0..2 * TRIES {
+            let object = format!("object {number}.");
+            eric.posts("share", &object).await.is(201);
+            let since = Instant::now();
+            read_until(&mut stream, &object);
+            times.push(since.elapsed());
+            // At no particular time of whatever looks by itself.
+            tokio::time::sleep(Duration::from_millis(37 * number as u64)).await;
+        }
+        times.sort_unstable();
+        assert!(times[TRIES] < MEDIAN_MAX, "{engine}: it was not told: {times:?}");
+    }
+}
+
+fn read_until(stream: &mut TcpStream, wanted: &str) {
+    let (mut read, mut buffer) = (String::new(), [0; 4096]);
+    while !read.contains(wanted) {
+        let count = stream.read(&mut buffer).unwrap();
+        assert!(count != 0, "the end came before {wanted}: {read}");
+        read.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+}
+
 /// A connection that is kept, and what comes on it.
 struct Kept(TcpStream);
 

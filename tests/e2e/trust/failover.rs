@@ -171,3 +171,68 @@ async fn post(world: &World, writer: usize, number: u64) -> Answer {
     let body = json!({ "actor": format!("w{writer}"), "verb": "wrote", "object": number.to_string() });
     world.post("/v1/activities", body).key(&format!("key-{number}")).await
 }
+
+/// Without synchronous replication a standby that takes over may lack what was answered last. That is lost; but nothing may
+/// go on showing it, and what is written next, under the same positions, must not be missed.
+#[tokio::test]
+async fn what_a_standby_that_takes_over_lacks_is_not_shown_from_memory() {
+    let primary = OwnPostgres::start_new();
+    let standby = primary.start_standby();
+    let url = format!("postgres://postgres@{},{}/postgres", primary.place(), standby.place());
+    let world = Place::fresh(Store::Sqlite).with("FEEDME__DATABASE__URL", &url).serve();
+    let [ivan, eric] = world.users(["ivan", "eric"]).await;
+    ivan.follows(&eric).await.is(201);
+    let kept = eric.posts("share", "kept").await.is(201).header("feed-position");
+    wait_until("the standby has what is kept", || {
+        let last = Tables::of(&standby.url()).log().last().map(|row| row.position.to_string());
+        last.as_ref() == Some(&kept)
+    })
+    .await;
+    standby.stop(Stop::Fast);
+    for number in 0..3 {
+        eric.posts("share", &format!("lost {number}")).await.is(201);
+    }
+    ivan.friends_feed().await.shows(&[
+        "eric share lost 2",
+        "eric share lost 1",
+        "eric share lost 0",
+        "eric share kept",
+    ]);
+    primary.stop(Stop::Immediate);
+    standby.start();
+    standby.promote();
+    let begun = Instant::now();
+    let mut number = 0;
+    // As many as were lost, and so under the same positions.
+    while number < 3 {
+        let posted = eric.posts("share", &format!("new {number}")).key(&format!("new {number}")).await;
+        if posted.status == 201 {
+            number += 1;
+        } else {
+            posted.is_problem(503, "");
+        }
+        assert!(begun.elapsed() < RECOVERY_MAX * 3, "nothing is written");
+    }
+    let wanted = ["eric share new 2", "eric share new 1", "eric share new 0", "eric share kept"];
+    ivan.friends_feed().await.shows(&wanted);
+    // From memory as well, when it answers again.
+    let served = async || {
+        let told = world.get("/metrics").await.text();
+        told.lines().any(|line| line == "feedme_index_serving 1")
+    };
+    while !served().await {
+        assert!(begun.elapsed() < RECOVERY_MAX * 5, "the index does not serve again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    ivan.friends_feed().await.shows(&wanted);
+    let said = world.place().run(&["verify"]);
+    assert!(said.contains(", 0 differ"), "{said}");
+}
+
+async fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

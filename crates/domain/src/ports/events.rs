@@ -33,7 +33,7 @@ pub trait EventLog: Send + Sync {
     /// would otherwise look from time to time: it may come late, for nothing, or never, as it does where nobody tells.
     async fn grown(&self, after: i64) {
         let _ = after;
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 
     /// From now on what is read through these ports is to include a position, which was [`reached`](Self::reached). That
