@@ -211,6 +211,7 @@ impl Hub {
     async fn join(&mut self, viewer: UserKey, stream: u64, sender: mpsc::Sender<Frame>) -> Joined {
         if self.audience.is_empty() {
             // Nobody listened: what happened meanwhile is nobody's loss.
+            self.breaks = self.source.facts.breaks();
             self.position = self.source.log.reached().await?;
         }
         let is_known = self.audience.has(viewer);
