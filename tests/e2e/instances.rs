@@ -190,7 +190,7 @@ impl Kept {
 
 #[tokio::test]
 async fn who_is_asked_to_stop_goes_on_for_the_delay_and_ends_its_connections_cleanly() {
-    const DELAY: Duration = Duration::from_millis(2000);
+    const DELAY: Duration = Duration::from_secs(2);
     let world = World::start_with(Store::Sqlite, &[("FEEDME__SERVER__DRAIN_DELAY_MS", "2000")]);
     let [ivan] = world.users(["ivan"]).await;
     let host = world.host();

@@ -201,9 +201,8 @@ impl FollowRepository for Reading<dyn FollowRepository> {
         side: FollowSide,
         span: Span<LinkPlace>,
     ) -> Result<Option<Owned<ListedFollow>>, StoreError> {
-        let span = &span;
         self.standbys
-            .read(move |store| async move { FollowRepository::list(&store, owner, side, span.clone()).await })
+            .read(move |store| async move { FollowRepository::list(&store, owner, side, span).await })
             .await
     }
 
@@ -244,11 +243,8 @@ impl RelationRepository for Reading<dyn RelationRepository> {
         owner: &Username,
         span: Span<LinkPlace>,
     ) -> Result<Option<Owned<Relation>>, StoreError> {
-        let span = &span;
         self.standbys
-            .read(
-                move |store| async move { RelationRepository::list(&store, kind, owner, span.clone()).await },
-            )
+            .read(move |store| async move { RelationRepository::list(&store, kind, owner, span).await })
             .await
     }
 }

@@ -31,7 +31,7 @@ const STALE_MAX: Duration = Duration::from_millis(600);
 /// How long a standby that has answered counts as up.
 const UP_FOR: Duration = Duration::from_secs(1);
 /// How much of the past is kept to tell how far a standby is behind.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 const SESSION: &str = "set client_min_messages = 'error'; set statement_timeout = '1s'";
 
 /// What the primary had when.
