@@ -1,6 +1,7 @@
 //! The primary is lost while clients write, and its standby takes over.
 
 use std::{
+    ops::Range,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -55,6 +56,7 @@ async fn when_a_standby_takes_over_errors_are_clear_and_nothing_acknowledged_is_
         .unwrap();
         let away = Instant::now();
         tokio::time::sleep(PART).await;
+        let promoting = Instant::now();
         let standby = tokio::task::spawn_blocking(move || {
             standby.promote();
             standby
@@ -69,12 +71,12 @@ async fn when_a_standby_takes_over_errors_are_clear_and_nothing_acknowledged_is_
         eprintln!("writes again {:?} after the promotion", back.elapsed());
         tokio::time::sleep(PART).await;
         load.is_over.store(true, Ordering::Relaxed);
-        (away, back, primary, standby)
+        (away..promoting, back, primary, standby)
     };
     let writing = join_all((0..WRITERS).map(|writer| load.write(&world, writer)));
     let reading = join_all(["/v1/feeds/reader/friends", "/v1/users"].map(|path| load.ask(&world, path)));
     let ((away, back, _primary, standby), _, _) = tokio::join!(taking_over, writing, reading);
-    load.is_as_promised(away, back);
+    load.is_as_promised(&away, back);
     assert!(
         world.server().output().contains("another server has become the primary"),
         "the index has to be read anew"
@@ -89,7 +91,7 @@ struct Load {
     is_over: AtomicBool,
     posted: AtomicU64,
     last_success: Mutex<Option<Instant>>,
-    seen: Mutex<Vec<(String, Instant, u16)>>,
+    seen: Mutex<Vec<(String, Range<Instant>, u16)>>,
     writes: Mutex<Vec<(usize, u64, Answer)>>,
 }
 
@@ -124,21 +126,19 @@ impl Load {
         } else {
             assert!([200, 201].contains(&status), "{answer}");
         }
-        self.seen.lock().unwrap().push((what.to_owned(), asked, status));
+        self.seen.lock().unwrap().push((what.to_owned(), asked..Instant::now(), status));
     }
 
-    fn is_as_promised(&self, away: Instant, back: Instant) {
+    fn is_as_promised(&self, away: &Range<Instant>, back: Instant) {
         let seen = self.seen.lock().unwrap();
         let writes = |from: Instant, until: Instant, status: u16| {
-            let is_in = |asked: Instant| from <= asked && asked < until;
-            seen.iter()
-                .filter(|(what, asked, seen)| what == "POST" && is_in(*asked) && *seen == status)
-                .count()
+            let is_in = |took: &Range<Instant>| from <= took.start && took.end < until;
+            seen.iter().filter(|(what, took, seen)| what == "POST" && is_in(took) && *seen == status).count()
         };
-        let (start, end) = (away.checked_sub(PART).unwrap(), back + RECOVERY_MAX * 10);
-        let (before, refused, after) =
-            (writes(start, away, 201), writes(away, back, 503), writes(back, end, 201));
-        assert_eq!(writes(away, back, 201), 0, "there was no primary");
+        let before = writes(away.start.checked_sub(PART).unwrap(), away.start, 201);
+        let refused = writes(away.start, away.end, 503);
+        let after = writes(back, Instant::now(), 201);
+        assert_eq!(writes(away.start, away.end, 201), 0, "there was no primary");
         assert!(10 < before && 2 < refused && 10 < after, "there was no load: {before}, {refused}, {after}");
         eprintln!("{before} written before, {refused} refused meanwhile, {after} written after");
     }
