@@ -63,8 +63,9 @@ fn rendered(response: ServiceResponse, failure: &Failure) -> ServiceResponse {
     let passage = Passage::of(response.request());
     let is_classic = passage.as_ref().and_then(|passage| passage.route()).is_some_and(classic::is_classic);
     let id = passage.as_ref().map(|passage| &*passage.id.0).unwrap_or_default();
-    // Whom we turn away is counted; a line for each would add to the load.
-    if failure.status().is_server_error() && failure.kind != problem::OVERLOADED {
+    // Whom we turn away is counted; a line for each would add to the load. And that the server stops was said once.
+    let is_stopping = failure.kind == problem::NOT_READY && failure.cause.is_none();
+    if failure.status().is_server_error() && failure.kind != problem::OVERLOADED && !is_stopping {
         let cause = failure.cause.as_deref().unwrap_or(&failure.detail);
         tracing::error!(request_id = id, kind = failure.kind.slug, cause, "a request could not be answered");
     }
