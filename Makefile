@@ -2,10 +2,10 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run fresh build test test-postman test-crash test-openapi fuzz lint check-ops fmt bench overload clean-data
+.PHONY: help run fresh build test test-postman test-crash test-instances test-openapi fuzz lint check-ops fmt bench overload clean-data
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build, load the real data into data/feed-me.db if it is not there yet, serve on 127.0.0.1:5000
 	@scripts/run
@@ -24,6 +24,9 @@ test-postman: ## the Postman collection alone
 
 test-crash: ## kill the server 20 times under load, on each database; nothing acknowledged may be lost or doubled
 	@scripts/test-crash
+
+test-instances: ## three instances behind nginx, killed and restarted under load; nothing lost, wrong, or late
+	@scripts/test-instances
 
 test-openapi: ## ask a running server everything that its OpenAPI document allows, by schemathesis
 	@scripts/test-openapi

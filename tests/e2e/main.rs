@@ -19,6 +19,7 @@ mod feeds;
 mod follows;
 mod hostile;
 mod idempotency;
+mod instances;
 mod kit;
 mod limits;
 mod live;

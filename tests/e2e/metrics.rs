@@ -102,7 +102,10 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn every_metric_of_the_dashboard_and_the_alerts_is_told() {
-    let world = World::start(Store::Sqlite);
+    // With everything that there is something to tell of: a database that others may use, too, and one that is read as a copy.
+    let place = Place::fresh(Store::Postgres);
+    let url = place.database().url.clone();
+    let world = place.with("FEEDME__DATABASE__REPLICAS", &url).serve();
     world.get("/v1/users").await.is(200);
     let told = with_index(&world).await;
     let series: BTreeSet<_> = told

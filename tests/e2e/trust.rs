@@ -6,6 +6,7 @@
 mod chance;
 mod crash;
 mod erased;
+mod failover;
 mod full_disk;
 mod fuzz;
 mod hostile;
@@ -14,4 +15,5 @@ mod own_postgres;
 mod races;
 mod read_only;
 mod same_key;
+mod standbys;
 mod tables;

@@ -45,6 +45,7 @@ use feed_me_domain::{
     ports::{EventLog, Explained, FeedFacts, FeedRepository, Forgets, LogExtent, LoggedEvent, Stores},
 };
 use parking_lot::RwLock;
+use tokio::sync::watch;
 
 pub use self::{
     comparing::{Compared, Difference, Sample},
@@ -84,6 +85,10 @@ pub struct FeedIndex {
     is_following: AtomicBool,
     /// The position of the last change taken in.
     reached: AtomicI64,
+    /// The same, for whoever waits for it.
+    moved: watch::Sender<i64>,
+    /// How often the log had lost its end when the copy was begun.
+    breaks: AtomicU64,
     /// A position that answers went out for without having been taken in: until then nothing is read here.
     owed: AtomicI64,
     started: Instant,
@@ -136,6 +141,8 @@ impl FeedIndex {
             turn: tokio::sync::Mutex::new(()),
             is_following: AtomicBool::new(false),
             reached: AtomicI64::new(0),
+            moved: watch::Sender::new(0),
+            breaks: AtomicU64::new(0),
             owed: AtomicI64::new(0),
             started: Instant::now(),
             fresh_ms: AtomicU64::new(0),
@@ -187,6 +194,12 @@ impl FeedIndex {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Everything up to a position was taken in.
+    fn has_reached(&self, position: i64) {
+        self.reached.store(position, Ordering::Release);
+        self.moved.send_replace(position);
+    }
+
     /// The end of the log was seen by a look that began then.
     fn is_fresh_since(&self, elapsed_ms: u64) {
         self.fresh_ms.fetch_max(elapsed_ms.max(1), Ordering::AcqRel);
@@ -225,6 +238,20 @@ impl EventLog for FeedIndex {
 
     fn last_committed(&self) -> Option<i64> {
         self.events.last_committed()
+    }
+
+    async fn grown(&self, after: i64) {
+        if !self.is_following.load(Ordering::Acquire) {
+            return self.events.grown(after).await;
+        }
+        let mut moved = self.moved.subscribe();
+        if moved.wait_for(|position| after < *position).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn require(&self, position: i64) {
+        self.events.require(position);
     }
 
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {

@@ -18,7 +18,9 @@ mod feeds;
 mod follows;
 mod idempotency;
 mod importing;
+mod known;
 mod lane;
+mod listener;
 pub mod migrations;
 mod notifications;
 mod pool;
@@ -27,6 +29,7 @@ mod rows;
 mod schema;
 mod secrets;
 mod sql;
+mod standbys;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -36,25 +39,25 @@ mod webhook_rows;
 mod webhooks;
 mod writing;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use feed_me_domain::{
     StoreError,
     ports::{Clock, IdGenerator},
 };
 
-pub use self::feeds::PlanMode;
+pub use self::{
+    feeds::PlanMode,
+    listener::Listener,
+    standbys::{Copies, Standbys},
+};
 use self::{
+    known::Known,
     lane::Lane,
     pool::{Pool, open_pool},
+    standbys::AtLeast,
 };
-use crate::watch::{Line, Queue, StoreLoad};
+use crate::watch::{CredentialEnds, Hearing, Line, Queue, StoreLoad};
 
 /// How a [`PgStore`] reaches its database.
 #[derive(Clone)]
@@ -74,6 +77,8 @@ pub struct PgOptions {
 pub struct PgStore {
     shared: Arc<Shared>,
     lane: Arc<Lane>,
+    /// What reads have to find; none where everything is found.
+    at_least: Option<AtLeast>,
 }
 
 /// What the calls of a store share.
@@ -87,8 +92,8 @@ struct Shared {
     options: PgOptions,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
-    /// The position of the last event that was committed here.
-    committed: AtomicI64,
+    /// What is known of the log without asking.
+    known: Arc<Known>,
 }
 
 impl PgStore {
@@ -102,14 +107,14 @@ impl PgStore {
         if options.pool_size == 0 {
             return Err(StoreError::Failed("a pool of 0 sessions serves nobody".to_owned()));
         }
-        let pool = open_pool(&options)?;
+        let known = Known::new();
+        let pool = open_pool(&options, &known)?;
         let gate = Arc::new(tokio::sync::Semaphore::new(options.pool_size as usize));
-        let committed = AtomicI64::new(0);
         let reads = Queue::new(Line::Read, options.pool_size as usize, 1);
         let writes = Queue::new(Line::Write, 1, options.commit_group_max);
-        let shared = Arc::new(Shared { pool, gate, reads, writes, options, clock, ids, committed });
+        let shared = Arc::new(Shared { pool, gate, reads, writes, options, clock, ids, known });
         let lane = Arc::new(Lane::start(&shared)?);
-        Ok(Self { shared, lane })
+        Ok(Self { shared, lane, at_least: None })
     }
 
     /// How many calls that read could begin at once; 0 means that the next one waits. Overload is seen by it.
@@ -125,8 +130,18 @@ impl PgStore {
             connections_in_use: connections.saturating_sub(self.free_sessions()),
             reads_waiting: self.shared.reads.waiting(),
             writes_waiting: self.shared.writes.waiting(),
-            position: self.shared.committed.load(Ordering::Acquire),
+            position: self.shared.known.committed(),
         }
+    }
+
+    /// How well other processes are heard, by a [`Listener`].
+    pub fn hearing(&self) -> Hearing {
+        self.shared.known.hearing()
+    }
+
+    /// Counts what other processes are heard to have ended.
+    pub fn credential_ends(&self) -> &Arc<CredentialEnds> {
+        self.shared.known.ends()
     }
 
     /// The line of those who wait for a session, or for the lane of writes.

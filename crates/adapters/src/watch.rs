@@ -50,6 +50,58 @@ pub struct StoreLoad {
     pub position: i64,
 }
 
+/// How well other instances of a database are heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hearing {
+    /// Whether a session listens.
+    pub is_listening: bool,
+    /// How much was told on it.
+    pub told: u64,
+}
+
+/// How a standby is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandbyLoad {
+    /// Host and port.
+    pub name: String,
+    /// Whether it has answered lately, as a standby.
+    pub is_up: bool,
+    /// The position that it had come to.
+    pub position: i64,
+    /// For how long the primary has had more.
+    pub lag: Duration,
+    /// How many reads it answered.
+    pub reads: u64,
+    /// How many the primary answered, as it had not come far enough.
+    pub behind: u64,
+    /// How many the primary answered, as it could not.
+    pub failed: u64,
+}
+
+/// How often others may have ended what credentials are good for, by a kind.
+#[derive(Debug, Default)]
+pub struct CredentialEnds {
+    tokens: AtomicU64,
+    keys: AtomicU64,
+}
+
+impl CredentialEnds {
+    /// Tokens of users may have ended: by an erasure, another name, a reset.
+    pub fn tokens_ended(&self) {
+        self.tokens.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Application keys may have ended.
+    pub fn keys_ended(&self) {
+        self.keys.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often tokens may have, and how often keys.
+    pub fn count(&self) -> (u64, u64) {
+        (self.tokens.load(Ordering::Acquire), self.keys.load(Ordering::Acquire))
+    }
+}
+
 /// A line of calls.
 pub struct Queue {
     line: Line,

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use feed_me_adapters::{
     index::{FeedIndex, IndexOptions},
     memory::MemoryStore,
-    postgres::{PgOptions, PgStore, migrations},
+    postgres::{Copies, PgOptions, PgStore, Standbys, migrations},
     sqlite::{Access, SqliteOptions, SqliteStore},
 };
 use feed_me_domain::{
@@ -70,6 +70,43 @@ async fn in_postgres(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh 
 }
 
 conformance_suite!(postgres, in_postgres);
+
+/// A store that reads from a copy of its database: the database itself, which always has come far enough.
+async fn in_postgres_with_a_copy(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
+    let (store, database) = postgres(clock.clone(), ids.clone());
+    let stores = with_copy(&store, &database.url, &database.url, &clock, &ids);
+    Fresh::with_guard(stores, database)
+}
+
+/// A store that tries to read from a database that never comes far enough.
+async fn in_postgres_with_a_copy_behind(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Fresh {
+    let (store, database) = postgres(clock.clone(), ids.clone());
+    let (_, behind) = postgres(clock.clone(), ids.clone());
+    let stores = with_copy(&store, &database.url, &behind.url, &clock, &ids);
+    Fresh::with_guard(stores, (database, behind))
+}
+
+fn with_copy(
+    store: &PgStore,
+    url: &str,
+    copy: &str,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdGenerator>,
+) -> Stores {
+    let before = Standbys::before(store, url, &[copy.to_owned()], Copies::Any, clock, ids);
+    let (standbys, stores) = before.unwrap_or_else(|error| panic!("{error}"));
+    // Until it was seen for the first time, it is not asked.
+    for _ in 0..1000 {
+        if standbys.load().iter().all(|standby| standby.is_up) {
+            return stores;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("the copy does not answer");
+}
+
+conformance_suite!(postgres_with_a_copy, in_postgres_with_a_copy);
+conformance_suite!(postgres_with_a_copy_behind, in_postgres_with_a_copy_behind);
 
 /// A filled index over a store.
 async fn indexed(stores: Stores, facts: Arc<dyn FeedFacts>, memory: usize) -> Stores {

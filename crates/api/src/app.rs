@@ -10,7 +10,7 @@ use std::{
 };
 
 use feed_me_adapters::{
-    postgres::{self, PgOptions, PgStore},
+    postgres::{self, Copies, Listener, PgOptions, PgStore, Standbys},
     sqlite::{Access, AlreadyServed, OpenError, ServingLock, SqliteOptions, SqliteStore},
     system::{SystemClock, SystemIds, SystemSecrets, random_key},
     webhook_sender::HttpSender,
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 pub use self::{
     index::{Index, Report},
-    watching::{Line, Queue, Queues, StoreLoad, Watch},
+    watching::{CredentialEnds, Hearing, Line, Queue, Queues, StandbyLoad, StoreLoad, Watch},
 };
 use crate::{
     bodies::Bodies,
@@ -50,6 +50,8 @@ pub struct App {
     pub index: Option<Index>,
     /// What delivers webhooks, where the settings ask for that and somebody is served.
     pub deliveries: Option<Arc<DeliveryService>>,
+    /// Hears of other instances, while somebody is served.
+    _listener: Option<Listener>,
 }
 
 /// Why a database cannot be used.
@@ -90,18 +92,21 @@ pub enum OpenFailure {
 impl App {
     /// Builds the object graph of a command that works on `database`, whose schema has to be current.
     pub async fn build(settings: &Settings, database: &Database) -> Result<Self, OpenFailure> {
-        Self::wire(settings, database, database.stores(), None).await
+        Self::wire(settings, database, Wiring::of(database)).await
     }
 
     /// Builds the whole object graph of a server.
     pub async fn serving(settings: &Settings, database: &Database) -> Result<Self, OpenFailure> {
-        let mut app = match settings.feed.engine {
-            FeedEngine::Sql => Self::build(settings, database).await?,
-            FeedEngine::Index => {
-                let (index, stores) = Index::over(database, &settings.feed);
-                Self::wire(settings, database, stores, Some(index)).await?
-            }
-        };
+        let mut wiring = Wiring::of(database);
+        wiring.listener = database.listen()?;
+        if let Some((standbys, stores)) = database.standbys(&settings.database)? {
+            (wiring.standbys, wiring.stores) = (Some(standbys), stores);
+        }
+        if settings.feed.engine == FeedEngine::Index {
+            let (index, stores) = Index::over(&wiring.stores, database, &settings.feed);
+            (wiring.index, wiring.stores) = (Some(index), stores);
+        }
+        let mut app = Self::wire(settings, database, wiring).await?;
         if settings.webhooks.deliver && !settings.database.read_only {
             app.deliveries = Some(Arc::new(deliveries(&settings.webhooks, &app)));
         }
@@ -111,8 +116,7 @@ impl App {
     async fn wire(
         settings: &Settings,
         database: &Database,
-        stores: Stores,
-        index: Option<Index>,
+        Wiring { stores, index, standbys, listener }: Wiring,
     ) -> Result<Self, OpenFailure> {
         let cursors = CursorCodec::new(&cursor_key(&settings.feed, &stores, database).await?);
         let bodies = Arc::new(Bodies::new(settings.feed.body_memory));
@@ -135,10 +139,30 @@ impl App {
             queues: queues.clone(),
             index: index.clone(),
             bodies,
+            hearing: listener.is_some().then(|| database.hearing()).flatten(),
+            standbys: standbys.map(|standbys| Box::new(move || standbys.load()) as _),
         });
         services.queues = Some(queues);
         services.index.clone_from(&index);
-        Ok(Self { services, stores, clock: database.clock.clone(), index, deliveries: None })
+        if let Some(ends) = database.credential_ends() {
+            services.credential_ends = ends;
+        }
+        Ok(Self { services, stores, clock: database.clock.clone(), index, deliveries: None, _listener: listener })
+    }
+}
+
+/// The stores, and what stands before them.
+struct Wiring {
+    stores: Stores,
+    index: Option<Index>,
+    standbys: Option<Arc<Standbys>>,
+    listener: Option<Listener>,
+}
+
+impl Wiring {
+    /// A database's own stores.
+    fn of(database: &Database) -> Self {
+        Self { stores: database.stores(), index: None, standbys: None, listener: None }
     }
 }
 
@@ -185,8 +209,11 @@ async fn cursor_key(
 /// The database that the settings name.
 pub struct Database {
     url: String,
+    /// PostgreSQL: where a session is one with the database itself.
+    direct_url: String,
     store: Store,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
 }
 
 enum Store {
@@ -222,7 +249,7 @@ impl Database {
                 acquire_timeout,
                 commit_group_max: settings.commit_group_max,
             };
-            Store::Sqlite(Arc::new(SqliteStore::open(options, clock.clone(), ids)?))
+            Store::Sqlite(Arc::new(SqliteStore::open(options, clock.clone(), ids.clone())?))
         } else {
             let options = PgOptions {
                 url: url.clone(),
@@ -230,10 +257,11 @@ impl Database {
                 acquire_timeout,
                 commit_group_max: settings.commit_group_max,
             };
-            let connected = PgStore::connect(options, clock.clone(), ids);
+            let connected = PgStore::connect(options, clock.clone(), ids.clone());
             Store::Postgres(Arc::new(connected.map_err(|source| failed(&url, source))?))
         };
-        Ok(Self { url, store, clock })
+        let direct_url = settings.direct_url.clone().unwrap_or_else(|| url.clone());
+        Ok(Self { url, direct_url, store, clock, ids })
     }
 
     /// Brings the schema up to date and names what was run for it. Of several instances one works and the others wait.
@@ -242,7 +270,7 @@ impl Database {
             Store::Sqlite(store) => store.migrate().await,
             Store::Postgres(_) => self.on_postgres(postgres::migrations::run_pending).await,
         };
-        run.map_err(|source| self.failed(source))
+        run.map_err(|source| self.failed_directly(source))
     }
 
     /// What was not run yet.
@@ -251,7 +279,7 @@ impl Database {
             Store::Sqlite(store) => store.pending_migrations().await,
             Store::Postgres(_) => self.on_postgres(postgres::migrations::pending).await,
         };
-        pending.map_err(|source| self.failed(source))
+        pending.map_err(|source| self.failed_directly(source))
     }
 
     /// Takes back the last migration and names it; none where none was run. A SQLite file that is served is left alone.
@@ -261,7 +289,7 @@ impl Database {
             Store::Sqlite(store) => store.revert_last_migration().await,
             Store::Postgres(_) => self.on_postgres(postgres::migrations::revert_last).await,
         };
-        reverted.map_err(|source| self.failed(source))
+        reverted.map_err(|source| self.failed_directly(source))
     }
 
     /// Fails where the schema is not the one that this binary needs.
@@ -307,6 +335,45 @@ impl Database {
         self.stores().transfer.settle().await
     }
 
+    /// Listens to other instances of a PostgreSQL database for as long as the answer lives.
+    fn listen(&self) -> Result<Option<Listener>, OpenFailure> {
+        match &self.store {
+            Store::Sqlite(_) => Ok(None),
+            Store::Postgres(store) => {
+                store.listen(&self.direct_url).map(Some).map_err(|source| failed(&self.direct_url, source))
+            }
+        }
+    }
+
+    /// The standbys that the settings name, and the stores that read from them.
+    fn standbys(&self, settings: &DatabaseSettings) -> Result<Option<(Arc<Standbys>, Stores)>, OpenFailure> {
+        match &self.store {
+            Store::Postgres(store) if !settings.replicas.is_empty() => {
+                let (urls, copies) = (&settings.replicas, Copies::Standbys);
+                let before = Standbys::before(store, &self.direct_url, urls, copies, &self.clock, &self.ids);
+                before.map(Some).map_err(|source| self.failed(source))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn hearing(&self) -> Option<Box<dyn Fn() -> Hearing + Send + Sync>> {
+        match &self.store {
+            Store::Sqlite(_) => None,
+            Store::Postgres(store) => {
+                let store = Arc::downgrade(store);
+                Some(Box::new(move || store.upgrade().map(|store| store.hearing()).unwrap_or_default()))
+            }
+        }
+    }
+
+    fn credential_ends(&self) -> Option<Arc<CredentialEnds>> {
+        match &self.store {
+            Store::Sqlite(_) => None,
+            Store::Postgres(store) => Some(store.credential_ends().clone()),
+        }
+    }
+
     fn stores(&self) -> Stores {
         match &self.store {
             Store::Sqlite(store) => Stores::of(store.clone()),
@@ -346,13 +413,17 @@ impl Database {
         &self,
         work: fn(&str) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let url = self.url.clone();
+        let url = self.direct_url.clone();
         let done = tokio::task::spawn_blocking(move || work(&url)).await;
         done.unwrap_or_else(|error| Err(StoreError::Failed(format!("the migrations broke off: {error}"))))
     }
 
     fn failed(&self, source: StoreError) -> OpenFailure {
         failed(&self.url, source)
+    }
+
+    fn failed_directly(&self, source: StoreError) -> OpenFailure {
+        failed(&self.direct_url, source)
     }
 }
 

@@ -122,8 +122,14 @@ impl Auth {
         self.generations[kind as usize].fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Grows by what is ended here, and by what other instances are heard to have ended.
     fn generation(&self, kind: Kind) -> u64 {
-        self.generations[kind as usize].load(Ordering::Acquire)
+        let here = self.generations[kind as usize].load(Ordering::Acquire);
+        let (tokens, keys) = self.services.credential_ends.count();
+        here + match kind {
+            Kind::Token => tokens,
+            Kind::Key => keys,
+        }
     }
 
     /// Asks the store whose credential this is, and remembers a good one.

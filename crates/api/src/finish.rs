@@ -5,8 +5,12 @@ use actix_web::{
     Error,
     body::{BoxBody, MessageBody},
     dev::{ResponseHead, ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap, HeaderValue},
+    http::{
+        ConnectionType,
+        header::{self, HeaderMap, HeaderValue},
+    },
     middleware::Next,
+    web::Data,
 };
 
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
     passage::Passage,
     problem::{self, ClassicErrorView, Failure, ProblemView},
     reply::written,
+    shared::Shared,
 };
 
 const VARY: [&str; 3] = ["Accept", "Accept-Encoding", "Authorization"];
@@ -29,6 +34,11 @@ pub async fn finish<B: MessageBody + 'static>(
         Some(failure) => rendered(response, &failure),
         None => response,
     };
+    let shared = response.request().app_data::<Data<Shared>>();
+    if shared.is_some_and(|shared| shared.is_draining()) {
+        // The next request on this connection would come too late; whoever keeps it opens one elsewhere.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     tell_coding(headers);
     if is_v1 {
@@ -53,8 +63,9 @@ fn rendered(response: ServiceResponse, failure: &Failure) -> ServiceResponse {
     let passage = Passage::of(response.request());
     let is_classic = passage.as_ref().and_then(|passage| passage.route()).is_some_and(classic::is_classic);
     let id = passage.as_ref().map(|passage| &*passage.id.0).unwrap_or_default();
-    // Whom we turn away is counted; a line for each would add to the load.
-    if failure.status().is_server_error() && failure.kind != problem::OVERLOADED {
+    // Whom we turn away is counted; a line for each would add to the load. And that the server stops was said once.
+    let is_stopping = failure.kind == problem::NOT_READY && failure.cause.is_none();
+    if failure.status().is_server_error() && failure.kind != problem::OVERLOADED && !is_stopping {
         let cause = failure.cause.as_deref().unwrap_or(&failure.detail);
         tracing::error!(request_id = id, kind = failure.kind.slug, cause, "a request could not be answered");
     }

@@ -11,8 +11,8 @@ pub mod webhooks;
 
 use parking_lot::Mutex;
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder, core::Collector,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 use self::{
@@ -123,6 +123,10 @@ fn fraction(registry: &Registry, name: &str, help: &str) -> Gauge {
 
 fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
     kept(registry, IntGaugeVec::new(Opts::new(name, help), labels))
+}
+
+fn fractions(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+    kept(registry, GaugeVec::new(Opts::new(name, help), labels))
 }
 
 fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Histogram {

@@ -53,17 +53,22 @@ pub async fn wait(services: &Services, method: &Method, headers: &HeaderMap) -> 
     }
     let Some(position) = asked(headers)? else { return Ok(()) };
     let deadline = Instant::now() + PATIENCE;
-    let mut pause = PAUSES.0;
+    let (mut pause, mut listens) = (PAUSES.0, true);
     loop {
         let reached = services.log.reached().await?;
         if position <= reached {
+            services.log.require(position);
             return Ok(());
         }
         if deadline < Instant::now() + pause {
             let detail = format!("this server has seen all up to position {reached}, and not yet {position}");
             return Err(Failure::new(problem::POSITION_NOT_REACHED, detail));
         }
-        tokio::time::sleep(pause).await;
+        // Who is woken and finds nothing would be woken again at once.
+        tokio::select! {
+            () = services.log.grown(position - 1), if listens => listens = false,
+            () = tokio::time::sleep(pause) => {}
+        }
         pause = (pause * 2).min(PAUSES.1);
     }
 }

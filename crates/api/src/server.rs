@@ -90,7 +90,8 @@ pub async fn serve(
     let renewing = certificate.map(|certificate| tokio::spawn(certificate.keep()));
     let sweeping = shared.limits.clone().map(|limits| tokio::spawn(sweep(limits)));
     let traces = shared.traces.clone();
-    let stopping = tokio::spawn(stop_on_signal(server.handle(), shared));
+    let delay = Duration::from_millis(settings.server.drain_delay_ms);
+    let stopping = tokio::spawn(stop_on_signal(server.handle(), shared, delay));
     ready(address);
     let stopped = server.await;
     stopping.abort();
@@ -155,27 +156,35 @@ fn workers(settings: &Settings) -> usize {
     }
 }
 
-/// The first signal drains; a second one does not wait.
-async fn stop_on_signal(server: ServerHandle, shared: Shared) {
+/// The first signal drains: for `delay` everything is answered as before, so that balancers, which see that the server is
+/// not ready, and clients, whose connections end with their next answer, go elsewhere by themselves. Then nobody is let in
+/// any more, and what is under way is finished. A second signal does not wait.
+async fn stop_on_signal(server: ServerHandle, shared: Shared, delay: Duration) {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         tracing::error!("signals cannot be heard; only a kill stops this server");
         return;
     };
-    let mut is_draining = false;
-    loop {
+    let mut asked = async || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        shared.drain();
-        // They would go on for ever; their clients come again elsewhere.
-        shared.services.live.close();
-        tracing::info!(is_draining, "asked to stop");
-        let stop = server.stop(!is_draining);
-        is_draining = true;
-        tokio::spawn(stop);
+        tracing::info!(is_draining = shared.is_draining(), "asked to stop");
+    };
+    asked().await;
+    shared.drain();
+    let waits = tokio::select! {
+        () = tokio::time::sleep(delay) => true,
+        () = asked() => false,
+    };
+    // They would go on for ever; their clients come again elsewhere.
+    shared.services.live.close();
+    tokio::spawn(server.stop(waits));
+    loop {
+        asked().await;
+        tokio::spawn(server.stop(false));
     }
 }
 

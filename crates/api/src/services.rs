@@ -15,7 +15,7 @@ use feed_me_domain::{
 use tokio::sync::Notify;
 
 use crate::{
-    app::{Index, Queues},
+    app::{CredentialEnds, Index, Queues},
     bodies::Bodies,
     live::Live,
     metrics::Metrics,
@@ -68,6 +68,8 @@ pub struct Services {
     pub queues: Option<Queues>,
     /// The index, where there is one.
     pub index: Option<Index>,
+    /// What other instances are heard to have ended.
+    pub credential_ends: Arc<CredentialEnds>,
 }
 
 impl Services {
@@ -133,6 +135,7 @@ impl Services {
             metrics: Arc::default(),
             queues: None,
             index: None,
+            credential_ends: Arc::default(),
         }
     }
 }

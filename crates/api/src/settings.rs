@@ -80,6 +80,8 @@ pub struct ServerSettings {
     pub cors_origins: Vec<String>,
     /// How many workers answer; as many as cores where it is 0.
     pub workers: usize,
+    /// How long a server that was asked to stop goes on as before, for balancers to see it, in milliseconds.
+    pub drain_delay_ms: u64,
     /// How long a stop waits for requests under way, in seconds.
     pub shutdown_timeout_s: u64,
     /// How long a client may take to send its headers, in milliseconds.
@@ -99,6 +101,10 @@ pub struct ServerSettings {
 pub struct DatabaseSettings {
     /// `sqlite://relative/path`, `sqlite:///absolute/path` or `postgres://…`.
     pub url: String,
+    /// PostgreSQL: the database itself, for what belongs to a session; `url` where there is none.
+    pub direct_url: Option<String>,
+    /// PostgreSQL: standbys that may answer reads.
+    pub replicas: Vec<String>,
     /// The most connections.
     pub pool_size: u32,
     /// The longest wait for a connection, in milliseconds.

@@ -4,6 +4,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+
 /// A PostgreSQL server of one test alone, which may stop it and start it again.
 pub(super) struct OwnPostgres {
     programs: PathBuf,
@@ -24,11 +26,7 @@ impl OwnPostgres {
     /// A new server, with all its safety on.
     pub(super) fn start_new() -> Self {
         let programs = programs();
-        // Made by the owner itself, so that it can surely be reached; short, because a socket's path may have 107 bytes.
-        let made = as_owner(Path::new("mktemp")).args(["-d", "/tmp/feed-me-pg.XXXXXX"]).output().unwrap();
-        let folder = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim());
-        assert!(folder.is_absolute(), "{}", String::from_utf8_lossy(&made.stderr));
-        let mut server = Self { programs, folder, port: 0 };
+        let mut server = Self { programs, folder: made_folder(), port: 0 };
         let data = server.folder.join("data");
         server.run(
             "initdb",
@@ -39,19 +37,55 @@ impl OwnPostgres {
             server.folder.display()
         );
         std::fs::write(data.join("postgresql.auto.conf"), settings).unwrap();
-        // Another process may take the port between our look and the start.
+        server.take_a_port();
+        server
+    }
+
+    /// Starts it on a port that is free. Another process may take that between our look and the start.
+    fn take_a_port(&mut self) {
         for attempt in 0..5 {
-            server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if server.try_start() {
+            self.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            if self.try_start() {
                 break;
             }
-            assert!(attempt < 4, "PostgreSQL did not start; see {}", server.folder.join("log").display());
+            assert!(attempt < 4, "PostgreSQL did not start; see {}", self.folder.join("log").display());
         }
-        server
+    }
+
+    /// A copy of this server that streams and replays what it commits, with a folder and a port of its own.
+    pub(super) fn start_standby(&self) -> Self {
+        let folder = made_folder();
+        let mut standby = Self { programs: self.programs.clone(), folder, port: 0 };
+        let data = standby.folder.join("data");
+        let source = format!("host=127.0.0.1 port={} user=postgres application_name=standby", self.port);
+        let from = ["-D", data.to_str().unwrap(), "-d", &source, "-R", "-X", "stream", "-c", "fast"];
+        standby.run("pg_basebackup", &from);
+        let settings = format!("unix_socket_directories = '{}'", standby.folder.display());
+        let file = data.join("postgresql.auto.conf");
+        let copied = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{copied}{settings}\n")).unwrap();
+        standby.take_a_port();
+        standby
+    }
+
+    /// Makes a standby the primary.
+    pub(super) fn promote(&self) {
+        self.run("pg_ctl", &["-D", self.folder.join("data").to_str().unwrap(), "-w", "promote"]);
     }
 
     pub(super) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Host and port.
+    pub(super) fn place(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Carries out a statement.
+    pub(super) fn tell(&self, statement: &str) {
+        let mut conn = PgConnection::establish(&self.url()).unwrap();
+        sql_query(statement).execute(&mut conn).unwrap();
     }
 
     /// Stops it and waits until it is gone.
@@ -107,6 +141,15 @@ impl Drop for OwnPostgres {
         let _ = self.command("pg_ctl").args(arguments).status();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// A new folder, made by the owner itself, so that it can surely be reached; short, because a socket's path may have 107
+/// bytes.
+fn made_folder() -> PathBuf {
+    let made = as_owner(Path::new("mktemp")).args(["-d", "/tmp/feed-me-pg.XXXXXX"]).output().unwrap();
+    let folder = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim());
+    assert!(folder.is_absolute(), "{}", String::from_utf8_lossy(&made.stderr));
+    folder
 }
 
 /// A command as the user who may run PostgreSQL, which refuses to run as root: root hands over to the user postgres.

@@ -36,6 +36,7 @@ impl FeedIndex {
     pub(super) async fn fill_in_turn(&self) -> Result<(), StoreError> {
         self.is_following.store(false, Ordering::Release);
         *self.state.write() = None;
+        self.breaks.store(self.facts.breaks(), Ordering::Release);
         let mut state = self.read_everything().await?;
         self.catch_up_with(&mut state).await?;
         // From here on writes wait for the turn; what was committed before they did is seen by the steps that follow.
@@ -45,8 +46,9 @@ impl FeedIndex {
             self.is_following.store(false, Ordering::Release);
             return Err(error);
         }
-        self.reached.store(state.position, Ordering::Release);
+        let position = state.position;
         *self.state.write() = Some(state);
+        self.has_reached(position);
         self.is_fresh_since(began);
         Ok(())
     }

@@ -26,7 +26,9 @@ impl FeedIndex {
     /// Fills the index and follows the log, for as long as it is polled. `told` hears what happens.
     pub async fn keep(&self, mut told: impl FnMut(IndexEvent)) {
         let mut is_trouble_told = false;
+        let mut is_woken = false;
         loop {
+            let before = self.reached.load(Ordering::Acquire);
             let outcome = if self.is_following.load(Ordering::Acquire) {
                 self.catch_up().await
             } else {
@@ -49,7 +51,18 @@ impl FeedIndex {
                     continue;
                 }
             }
-            tokio::time::sleep(self.options.look_every).await;
+            let look = tokio::time::sleep(self.options.look_every);
+            let reached = self.reached.load(Ordering::Acquire);
+            if is_woken && reached == before {
+                // Woken for nothing, and so it would be again.
+                look.await;
+                is_woken = false;
+            } else {
+                is_woken = tokio::select! {
+                    () = self.events.grown(reached.max(self.facts.committed())) => true,
+                    () = look => false,
+                };
+            }
         }
     }
 
@@ -92,7 +105,14 @@ impl FeedIndex {
             return Ok(false);
         }
         let began = self.elapsed_ms();
-        let changes = match self.next_changes(self.reached.load(Ordering::Acquire)).await? {
+        let next = self.next_changes(self.reached.load(Ordering::Acquire)).await;
+        if self.facts.breaks() != self.breaks.load(Ordering::Acquire) {
+            // What came next is that of another log.
+            self.stop_following();
+            self.owed.store(0, Ordering::Release);
+            return Err(StoreError::Unavailable("the log may have lost its end; it is read anew".to_owned()));
+        }
+        let changes = match next? {
             Step::Took(changes) => changes,
             Step::Nothing => {
                 self.is_fresh_since(began);
@@ -126,7 +146,7 @@ impl FeedIndex {
         let Some(state) = &mut *state else { return Err(Unfit::Everything) };
         changes.iter().try_for_each(|change| state.apply(change))?;
         let gone = state.take_gone();
-        self.reached.store(state.position, Ordering::Release);
+        self.has_reached(state.position);
         Ok(gone)
     }
 

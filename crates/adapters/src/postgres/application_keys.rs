@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{
     PgStore,
     errors::Outcome,
+    known::{CHANNEL, KEYS},
     rows::{at, corrupt, instant, limit, maybe_instant},
     sql::Sql,
     writing::Write,
@@ -46,11 +47,13 @@ impl ApplicationKeyRepository for PgStore {
         .await
     }
 
-    /// One statement, and no part of the sequence.
+    /// One statement, and no part of the sequence; all processes are told.
     async fn revoke(&self, id: KeyId) -> Result<bool, StoreError> {
         self.read(move |conn| {
-            let delete = Sql::<()>::new("delete from application_keys where id = $1");
-            Ok(delete.bind::<SqlUuid, _>(id.as_uuid()).execute(conn)? != 0)
+            let delete =
+                Sql::<()>::new("delete from application_keys where id = $1 returning pg_notify($2, $3)");
+            let delete = delete.bind::<SqlUuid, _>(id.as_uuid());
+            Ok(delete.bind::<Text, _>(CHANNEL).bind::<Text, _>(KEYS).execute(conn)? != 0)
         })
         .await
     }

@@ -79,8 +79,8 @@ impl PgError {
 }
 
 /// The end of a session, or a session that knows things that are true no more (a plan from before a migration, or a
-/// statement that a pooler prepared elsewhere).
-const SESSION_GONE: [&str; 10] = [
+/// statement that a pooler prepared elsewhere), or leads to a server that takes no writes.
+const SESSION_GONE: [&str; 11] = [
     "terminating connection",
     "server closed the connection",
     "connection to server",
@@ -91,10 +91,12 @@ const SESSION_GONE: [&str; 10] = [
     "the database system is",
     "cached plan must not change result type",
     "prepared statement",
+    // It was the primary once, or never: another session may lead to the one that is.
+    "read-only transaction",
 ];
 
 /// What passes by itself or by the hand of an operator.
-const UNAVAILABLE: [&str; 12] = [
+const UNAVAILABLE: [&str; 11] = [
     "canceling statement due to",
     "No space left on device",
     "Disk quota exceeded",
@@ -105,7 +107,6 @@ const UNAVAILABLE: [&str; 12] = [
     "too many connections",
     "too many clients",
     "remaining connection slots",
-    "read-only transaction",
     "not currently accepting connections",
 ];
 
@@ -115,11 +116,10 @@ fn remedy(error: &DieselError) -> Remedy {
             let message = information.message();
             let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
             match kind {
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
-                    Remedy::OtherSession(message.to_owned())
-                }
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction => Remedy::OtherSession(message.to_owned()),
                 DatabaseErrorKind::SerializationFailure => Remedy::Again(message.to_owned()),
-                DatabaseErrorKind::ReadOnlyTransaction => unavailable(message),
                 DatabaseErrorKind::Unknown if says(&SESSION_GONE) => Remedy::OtherSession(message.to_owned()),
                 DatabaseErrorKind::Unknown if says(&UNAVAILABLE) => unavailable(message),
                 DatabaseErrorKind::Unknown if message.contains("deadlock detected") => {
@@ -156,15 +156,16 @@ mod tests {
         for message in [
             "canceling statement due to lock timeout",
             "could not extend file \"base/1/2\": No space left on device",
-            "cannot execute UPDATE in a read-only transaction",
         ] {
             assert!(matches!(unknown(message), Remedy::Tell(StoreError::Unavailable(_))), "{message}");
         }
         assert!(matches!(unknown("deadlock detected"), Remedy::Again(_)));
         assert!(matches!(met(DatabaseErrorKind::SerializationFailure, "x"), Remedy::Again(_)));
-        for message in
-            ["terminating connection due to administrator command", "the database system is shutting down"]
-        {
+        for message in [
+            "terminating connection due to administrator command",
+            "the database system is shutting down",
+            "cannot execute UPDATE in a read-only transaction",
+        ] {
             assert!(matches!(unknown(message), Remedy::OtherSession(_)), "{message}");
         }
         assert!(matches!(met(DatabaseErrorKind::UniqueViolation, "x"), Remedy::Tell(StoreError::Failed(_))));

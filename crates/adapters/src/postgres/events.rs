@@ -35,6 +35,9 @@ impl EventLog for PgStore {
             events.load::<EventRow>(conn)?.into_iter().map(EventRow::event).collect()
         })
         .await
+        .inspect(|events: &Vec<LoggedEvent>| {
+            events.last().inspect(|last| self.shared.known.tells(last.position));
+        })
     }
 
     async fn extent(&self) -> Result<LogExtent, StoreError> {
@@ -46,11 +49,15 @@ impl EventLog for PgStore {
             Ok(LogExtent { first, last })
         })
         .await
+        .inspect(|extent: &LogExtent| self.shared.known.tells(extent.last))
     }
 
     fn last_committed(&self) -> Option<i64> {
-        let committed = self.shared.committed.load(std::sync::atomic::Ordering::Acquire);
-        Some(committed).filter(|position| 0 < *position)
+        Some(self.shared.known.committed()).filter(|position| 0 < *position)
+    }
+
+    async fn grown(&self, after: i64) {
+        self.shared.known.heard_beyond(after).await;
     }
 
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError> {

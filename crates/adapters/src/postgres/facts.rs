@@ -117,6 +117,9 @@ impl FeedFacts for PgStore {
             Ok(found(conn, &Asked::about(&events))?.told(&events))
         })
         .await
+        .inspect(|changes: &Vec<Change>| {
+            changes.last().inspect(|last| self.shared.known.tells(last.position));
+        })
     }
 
     async fn look_up(&self, asked: &Asked) -> Result<Found, StoreError> {
@@ -137,7 +140,11 @@ impl FeedFacts for PgStore {
     }
 
     fn committed(&self) -> i64 {
-        self.shared.committed.load(std::sync::atomic::Ordering::Acquire)
+        self.shared.known.committed()
+    }
+
+    fn breaks(&self) -> u64 {
+        self.shared.known.breaks()
     }
 }
 

@@ -22,6 +22,7 @@ use feed_me_domain::StoreError;
 use super::{
     PgOptions, PgStore, Shared,
     errors::{Outcome, Remedy},
+    known::Known,
     url::{scrubbed, with_defaults},
 };
 
@@ -53,6 +54,7 @@ do $$ begin perform set_config('lc_messages', 'C', false); exception when others
 pub(super) struct Sessions {
     url: String,
     is_trouble_told: Arc<AtomicBool>,
+    known: Arc<Known>,
 }
 
 /// A connection, and whether it is known to be gone.
@@ -71,7 +73,8 @@ impl ManageConnection for Sessions {
     type Error = NoSession;
 
     fn connect(&self) -> Result<Session, NoSession> {
-        let connection = open_session(&self.url, SESSION).map_err(NoSession)?;
+        let mut connection = open_session(&self.url, SESSION).map_err(NoSession)?;
+        self.known.meet(&mut connection);
         self.is_trouble_told.store(false, Ordering::Relaxed);
         Ok(Session { connection, is_broken: false })
     }
@@ -108,10 +111,13 @@ impl r2d2::HandleError<NoSession> for TellOnce {
 }
 
 /// A pool that opens nothing before it is asked.
-pub(super) fn open_pool(options: &PgOptions) -> Result<Pool, StoreError> {
+pub(super) fn open_pool(options: &PgOptions, known: &Arc<Known>) -> Result<Pool, StoreError> {
     let is_trouble_told = Arc::new(AtomicBool::new(false));
-    let sessions =
-        Sessions { url: with_defaults(&options.url)?, is_trouble_told: Arc::clone(&is_trouble_told) };
+    let sessions = Sessions {
+        url: with_defaults(&options.url)?,
+        is_trouble_told: Arc::clone(&is_trouble_told),
+        known: Arc::clone(known),
+    };
     Ok(r2d2::Pool::builder()
         .max_size(options.pool_size.saturating_add(1))
         .min_idle(Some(1))
@@ -194,7 +200,14 @@ impl PgStore {
         &self,
         work: impl FnMut(&mut PgConnection) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.blocking(move |shared, deadline| shared.run(deadline, work)).await
+        let (at_least, mut work) = (self.at_least, work);
+        self.blocking(move |shared, deadline| {
+            shared.run(deadline, |conn| match at_least {
+                None => work(conn),
+                Some(at_least) => at_least.read(conn, &mut work),
+            })
+        })
+        .await
     }
 
     /// Does work of several questions that sees one instant.
@@ -202,6 +215,10 @@ impl PgStore {
         &self,
         mut work: impl FnMut(&mut PgConnection) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        if self.at_least.is_some() {
+            // Such a read sees one instant anyway.
+            return self.read(work).await;
+        }
         self.read(move |conn| conn.build_transaction().read_only().repeatable_read().run(&mut work)).await
     }
 }

@@ -3,6 +3,7 @@
 #[path = "../../tests/support/postgres.rs"]
 mod support;
 
+mod instances;
 mod lane;
 mod moves;
 mod plans;

@@ -7,6 +7,9 @@ use feed_me_domain::StoreError;
 const DEFAULTS: [(&str, &str); 3] =
     [("connect_timeout", "3"), ("tcp_user_timeout", "15000"), ("application_name", "feed-me")];
 
+/// Of several servers in one address, the one that takes writes: a standby may be among them, and may become it.
+const OF_SEVERAL: (&str, &str) = ("target_session_attrs", "read-write");
+
 /// The address with the defaults filled in.
 pub(super) fn with_defaults(url: &str) -> Result<String, StoreError> {
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
@@ -16,7 +19,8 @@ pub(super) fn with_defaults(url: &str) -> Result<String, StoreError> {
     }
     let mut out = url.to_owned();
     let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
-    for (name, value) in DEFAULTS {
+    let of_several = names_several(url).then_some(OF_SEVERAL);
+    for (name, value) in DEFAULTS.into_iter().chain(of_several) {
         if parameters.split('&').any(|parameter| parameter.split('=').next() == Some(name)) {
             continue;
         }
@@ -24,6 +28,16 @@ pub(super) fn with_defaults(url: &str) -> Result<String, StoreError> {
         out.extend([name, "=", value]);
     }
     Ok(out)
+}
+
+/// Whether an address names several servers, as libpq takes them: `postgres://one:5432,other:5432/database`.
+fn names_several(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let hosts =
+        place.rsplit_once('@').map_or(place, |(_, place)| place).split('/').next().unwrap_or_default();
+    let named = parameters.split('&').find_map(|parameter| parameter.strip_prefix("host="));
+    [Some(hosts), named].into_iter().flatten().any(|hosts| hosts.contains(','))
 }
 
 /// `message` without what is secret in `url`: libpq repeats parts of an address that it cannot read.
@@ -57,6 +71,21 @@ mod tests {
         assert_eq!(url, "postgres://h/d?connect_timeout=9&tcp_user_timeout=15000&application_name=feed-me");
         assert!(with_defaults("postgres://h/d").unwrap().starts_with("postgres://h/d?connect_timeout=3&"));
         assert!(with_defaults("mysql://h/d").is_err());
+    }
+
+    #[test]
+    fn of_several_servers_the_one_that_takes_writes_is_meant() {
+        for several in ["postgres://u:p@a:1,b:2/d", "postgres:///d?host=a,b", "postgres://a,b"] {
+            assert!(
+                with_defaults(several).unwrap().ends_with("&target_session_attrs=read-write"),
+                "{several}"
+            );
+        }
+        for other in ["postgres://u:p,q@a/d", "postgres://a/d?application_name=a,b"] {
+            assert!(!with_defaults(other).unwrap().contains("target_session_attrs"), "{other}");
+        }
+        let asked = with_defaults("postgres://a,b/d?target_session_attrs=primary").unwrap();
+        assert_eq!(asked.matches("target_session_attrs").count(), 1);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::{
     PgStore,
     activities::{self, NewRow},
     errors::{Outcome, PgError},
+    known::{CHANNEL, told},
     lane::{Asked, Company, Job, Task},
     rows::{at, instant, username},
     sql::Sql,
@@ -161,14 +162,14 @@ pub(super) fn counters_and_keys(
     Ok((counters, keys))
 }
 
-/// Stores the counters and appends the events.
+/// Stores the counters and appends the events, and tells all processes when that is committed.
 pub(super) fn advance(conn: &mut PgConnection, counters: Counters, events: &[Event]) -> Outcome<()> {
     let advance = Sql::<()>::new(
         "with happened as (
             insert into events (position, at, kind, activity, published, user_key, other_key)
             select * from unnest($1, $2, $3, $4, $5, $6, $7)
         )
-        update sequence set position = $8, stamp = $9, user_key = $10",
+        update sequence set position = $8, stamp = $9, user_key = $10 returning pg_notify($11, $12)",
     );
     bind_events(advance, counters, events).execute(conn)?;
     Ok(())
@@ -188,7 +189,7 @@ pub(super) fn advance_with(
             select * from unnest($11, $12, $13, $14, $15, $16, $17)
         ),
         credited as ({})
-        update sequence set position = $18, stamp = $19, user_key = $20",
+        update sequence set position = $18, stamp = $19, user_key = $20 returning pg_notify($21, $22)",
         activities::ADDED,
         activities::CREDIT
     ));
@@ -213,6 +214,8 @@ fn bind_events<'a>(statement: Sql<'a, ()>, counters: Counters, events: &[Event])
         .bind::<BigInt, _>(counters.position)
         .bind::<Timestamptz, _>(at(counters.stamp))
         .bind::<BigInt, _>(counters.user_key)
+        .bind::<Text, _>(CHANNEL)
+        .bind::<Text, _>(told(counters.position, events))
 }
 
 /// One column of events.

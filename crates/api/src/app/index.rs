@@ -22,11 +22,11 @@ const COMPARED_USERS: usize = 4;
 pub struct Index(Arc<FeedIndex>);
 
 impl Index {
-    /// An index, and the database's stores with it.
-    pub(super) fn over(database: &Database, settings: &FeedSettings) -> (Self, Stores) {
+    /// An index over stores of a database, and these with it.
+    pub(super) fn over(stores: &Stores, database: &Database, settings: &FeedSettings) -> (Self, Stores) {
         let memory = usize::try_from(settings.index_memory).unwrap_or(usize::MAX);
         let options = IndexOptions { memory, ..IndexOptions::default() };
-        let (index, stores) = FeedIndex::over(&database.stores(), database.facts(), options);
+        let (index, stores) = FeedIndex::over(stores, database.facts(), options);
         (Self(index), stores)
     }
 
@@ -91,7 +91,7 @@ impl Index {
         users: Option<usize>,
         progress: impl FnMut(usize, usize),
     ) -> Result<Report, OpenFailure> {
-        let (Self(index), _) = Self::over(database, settings);
+        let (Self(index), _) = Self::over(&database.stores(), database, settings);
         index.fill().await.map_err(|source| database.failed(source))?;
         let sample = users.map_or(Sample::All, |count| Sample::Users { count, round: 0 });
         let compared = index.compare(sample, progress).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-pub use feed_me_adapters::watch::{Line, Queue, StoreLoad, Watch};
+pub use feed_me_adapters::watch::{CredentialEnds, Hearing, Line, Queue, StandbyLoad, StoreLoad, Watch};
 
 /// Both lines.
 #[derive(Clone)]

@@ -149,19 +149,40 @@ struct Hub {
     audience: Audience,
     position: i64,
     looked_at: Instant,
+    /// How often the log had lost its end.
+    breaks: u64,
+    /// Something is said to have happened after the position.
+    is_told: bool,
 }
 
 impl Hub {
     fn new(source: Arc<Source>) -> Self {
-        Self { source, audience: Audience::default(), position: 0, looked_at: Instant::now() }
+        let breaks = source.facts.breaks();
+        Self {
+            source,
+            audience: Audience::default(),
+            position: 0,
+            looked_at: Instant::now(),
+            breaks,
+            is_told: false,
+        }
     }
 
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut is_trouble_told = false;
+        // Where the position was, when it was woken for nothing: it would be again.
+        let mut woken_at = None;
+        let log = self.source.log.clone();
         loop {
             let is_idle = self.audience.is_empty();
+            let listens = !is_idle && woken_at != Some(self.position);
             let command = tokio::select! {
                 command = commands.recv() => Some(command),
+                () = log.grown(self.position), if listens => {
+                    woken_at = Some(self.position);
+                    self.is_told = true;
+                    None
+                }
                 () = tokio::time::sleep(TICK), if !is_idle => None,
             };
             match command {
@@ -190,6 +211,7 @@ impl Hub {
     async fn join(&mut self, viewer: UserKey, stream: u64, sender: mpsc::Sender<Frame>) -> Joined {
         if self.audience.is_empty() {
             // Nobody listened: what happened meanwhile is nobody's loss.
+            self.breaks = self.source.facts.breaks();
             self.position = self.source.log.reached().await?;
         }
         let is_known = self.audience.has(viewer);
@@ -211,10 +233,18 @@ impl Hub {
     async fn follow(&mut self) -> Result<(), Failure> {
         let log = self.source.log.clone();
         let is_new_here = log.last_committed().is_some_and(|committed| self.position < committed);
-        if !is_new_here && self.looked_at.elapsed() < LOOK_EVERY {
+        if !is_new_here && !self.is_told && self.looked_at.elapsed() < LOOK_EVERY {
             return Ok(());
         }
         self.looked_at = Instant::now();
+        self.is_told = false;
+        let breaks = self.source.facts.breaks();
+        if self.breaks != breaks {
+            self.position = log.reached().await?;
+            self.breaks = breaks;
+            self.start_over(self.position);
+            return Ok(());
+        }
         let reached = log.reached().await?;
         while self.position < reached {
             let take = STEP.min(usize::try_from(reached - self.position).unwrap_or(STEP));

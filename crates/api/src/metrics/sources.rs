@@ -1,12 +1,15 @@
 //! What can be asked at any time: the database, the index, the kept bodies.
 
+mod instances;
+
 use std::sync::Arc;
 
 use prometheus::{Gauge, IntCounter, IntGauge, IntGaugeVec, Registry};
 
+use self::instances::InstanceMetrics;
 use super::{counter, counters, follow, fraction, gauge, gauges, made, number};
 use crate::{
-    app::{Index, Queues, StoreLoad},
+    app::{Hearing, Index, Queues, StandbyLoad, StoreLoad},
     bodies::Bodies,
 };
 
@@ -20,6 +23,10 @@ pub struct Sources {
     pub index: Option<Index>,
     /// The kept bodies.
     pub bodies: Arc<Bodies>,
+    /// How well other instances are heard, where there may be some.
+    pub hearing: Option<Box<dyn Fn() -> Hearing + Send + Sync>>,
+    /// How the standbys are, where there are some.
+    pub standbys: Option<Box<dyn Fn() -> Vec<StandbyLoad> + Send + Sync>>,
 }
 
 /// Sources, and the metrics that they move.
@@ -32,6 +39,7 @@ pub(super) struct Watched {
     position: IntGauge,
     bodies: BodyMetrics,
     index: Option<IndexMetrics>,
+    instances: InstanceMetrics,
 }
 
 struct BodyMetrics {
@@ -84,6 +92,7 @@ impl Watched {
             ),
             bodies: BodyMetrics::new(registry),
             index: sources.index.is_some().then(|| IndexMetrics::new(registry)),
+            instances: InstanceMetrics::new(registry, &sources),
             sources,
         }
     }
@@ -112,6 +121,7 @@ impl Watched {
             position = position.max(metrics.look(index));
         }
         self.position.set(position);
+        self.instances.look(&self.sources);
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) enum ShownAs {
     Value,
     /// All but the passwords in it.
     Url,
+    /// The same for each of a comma-separated list.
+    Urls,
     /// Only that there is one.
     Secret,
 }
@@ -32,6 +34,7 @@ pub(super) const KNOWN: &[Known] = &[
     plain("server.trusted_proxies"),
     plain("server.cors_origins"),
     plain("server.workers"),
+    plain("server.drain_delay_ms"),
     plain("server.shutdown_timeout_s"),
     plain("server.header_timeout_ms"),
     plain("server.keep_alive_s"),
@@ -39,6 +42,8 @@ pub(super) const KNOWN: &[Known] = &[
     plain("server.max_requests"),
     plain("server.request_timeout_ms"),
     Known { name: "database.url", shown: ShownAs::Url },
+    Known { name: "database.direct_url", shown: ShownAs::Url },
+    Known { name: "database.replicas", shown: ShownAs::Urls },
     plain("database.pool_size"),
     plain("database.acquire_timeout_ms"),
     plain("database.queue_target_ms"),

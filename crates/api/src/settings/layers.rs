@@ -8,7 +8,7 @@ use super::{
     fault::SettingFault,
     known::{ShownAs, TOKEN_SECRETS, hint_for, known},
     load::Override,
-    redact::{redacted_secret, redacted_url},
+    redact::{redacted_secret, redacted_url, redacted_urls},
 };
 
 const PREFIX: &str = "FEEDME";
@@ -175,6 +175,7 @@ pub(super) fn shown(name: &str, value: &Value) -> String {
         (ValueKind::Table(table), _) if table.is_empty() => "{}".to_owned(),
         (ValueKind::String(text), ShownAs::Value) => format!("{text:?}"),
         (ValueKind::String(text), ShownAs::Url) => format!("{:?}", redacted_url(text)),
+        (ValueKind::String(text), ShownAs::Urls) => format!("{:?}", redacted_urls(text)),
         (ValueKind::String(text), ShownAs::Secret) => redacted_secret(text),
         (ValueKind::Array(items), ShownAs::Value) => {
             let items: Vec<_> = items.iter().map(|item| shown(name, item)).collect();

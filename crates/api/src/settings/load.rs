@@ -221,6 +221,7 @@ fn server(reader: &mut Reader) -> Option<ServerSettings> {
         },
     );
     let workers = reader.number("server.workers", &(0..=1024));
+    let drain_delay_ms = reader.number("server.drain_delay_ms", &(0..=600_000));
     let shutdown_timeout_s = reader.number("server.shutdown_timeout_s", &(0..=3600));
     let header_timeout_ms = reader.number("server.header_timeout_ms", &(1..=600_000));
     let keep_alive_s = reader.number("server.keep_alive_s", &(1..=3600));
@@ -233,6 +234,7 @@ fn server(reader: &mut Reader) -> Option<ServerSettings> {
         trusted_proxies: trusted_proxies?,
         cors_origins: cors_origins?,
         workers: workers?,
+        drain_delay_ms: drain_delay_ms?,
         shutdown_timeout_s: shutdown_timeout_s?,
         header_timeout_ms: header_timeout_ms?,
         keep_alive_s: keep_alive_s?,
@@ -248,6 +250,10 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
         "sqlite://relative/path, sqlite:///absolute/path or postgres://user:password@host:port/database",
         |text| is_database_url(text).then(|| text.to_owned()),
     );
+    let direct_url = reader
+        .optional("database.direct_url", POSTGRES_URL, |text| is_postgres_url(text).then(|| text.to_owned()));
+    let replicas =
+        reader.list("database.replicas", POSTGRES_URL, |text| is_postgres_url(text).then(|| text.to_owned()));
     let pool_size = reader.number("database.pool_size", &(1..=1000));
     let acquire_timeout_ms = reader.number("database.acquire_timeout_ms", &(1..=600_000));
     let queue_target_ms = reader.number("database.queue_target_ms", &(0..=600_000));
@@ -260,11 +266,22 @@ fn database(reader: &mut Reader) -> Option<DatabaseSettings> {
             "is for SQLite alone; where PostgreSQL is only to be read, its user has no right to write";
         reader.fault("database.read_only", problem.to_owned());
     }
+    if url.is_some() && is_sqlite {
+        let only = "is for PostgreSQL alone, and database.url names a SQLite file";
+        if matches!(direct_url, Ok(Some(_))) {
+            reader.fault("database.direct_url", only.to_owned());
+        }
+        if replicas.as_ref().is_some_and(|replicas| !replicas.is_empty()) {
+            reader.fault("database.replicas", only.to_owned());
+        }
+    }
     if !is_sqlite && max_pages.is_some_and(|pages| pages != 0) {
         reader.fault("database.max_pages", "is for SQLite alone".to_owned());
     }
     Some(DatabaseSettings {
         url: url?,
+        direct_url: direct_url.ok()?,
+        replicas: replicas?,
         pool_size: pool_size?,
         acquire_timeout_ms: acquire_timeout_ms?,
         queue_target_ms: queue_target_ms?,
@@ -370,6 +387,12 @@ fn is_database_url(text: &str) -> bool {
         "postgres" | "postgresql" => true,
         _ => false,
     }
+}
+
+const POSTGRES_URL: &str = "postgres://user:password@host:port/database";
+
+fn is_postgres_url(text: &str) -> bool {
+    is_database_url(text) && !text.starts_with("sqlite://")
 }
 
 /// A web origin: scheme, host and perhaps a port. Written as browsers send it, in lower case.

@@ -24,6 +24,22 @@ pub fn redacted_url(raw: &str) -> String {
     format!("{scheme}://{user}{place}")
 }
 
+/// The same for URLs that are separated by commas. A password may hold a comma, so a URL begins where a scheme does; what
+/// comes before the first is shown as [`redacted_url`] does.
+pub(super) fn redacted_urls(raw: &str) -> String {
+    let mut urls: Vec<String> = Vec::new();
+    for part in raw.split(',') {
+        match urls.last_mut() {
+            Some(last) if !part.contains("://") => {
+                last.push(',');
+                last.push_str(part);
+            }
+            _ => urls.push(part.to_owned()),
+        }
+    }
+    urls.iter().map(|url| redacted_url(url)).collect::<Vec<_>>().join(",")
+}
+
 fn redacted_query(query: &str) -> String {
     let redacted = query.split('&').map(|parameter| match parameter.split_once('=') {
         Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}={HIDDEN}"),
@@ -55,6 +71,14 @@ mod tests {
         ] {
             assert_eq!(redacted_url(raw), shown);
         }
+    }
+
+    #[test]
+    fn no_password_of_a_list_is_shown() {
+        let raw = "postgres://a:gehei,m@one/d?x=1, postgres://b:geheim@two/d";
+        assert_eq!(redacted_urls(raw), "postgres://a:***@one/d?x=1, postgres://b:***@two/d");
+        assert_eq!(redacted_urls(""), "");
+        assert_eq!(redacted_urls("geheim@one,postgres://b:geheim@two/d"), "***,postgres://b:***@two/d");
     }
 
     #[test]

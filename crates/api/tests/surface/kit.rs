@@ -76,6 +76,7 @@ pub(crate) fn settings() -> Settings {
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             workers: 1,
+            drain_delay_ms: 0,
             shutdown_timeout_s: 1,
             header_timeout_ms: 1000,
             keep_alive_s: 5,
@@ -85,6 +86,8 @@ pub(crate) fn settings() -> Settings {
         },
         database: DatabaseSettings {
             url: String::new(),
+            direct_url: None,
+            replicas: Vec::new(),
             pool_size: 1,
             acquire_timeout_ms: 1,
             queue_target_ms: 0,

@@ -29,6 +29,19 @@ pub trait EventLog: Send + Sync {
         None
     }
 
+    /// Waits until something after a position may have come, through others than this store object. It is a hint for whoever
+    /// would otherwise look from time to time: it may come late, for nothing, or never, as it does where nobody tells.
+    async fn grown(&self, after: i64) {
+        let _ = after;
+        std::future::pending::<()>().await;
+    }
+
+    /// From now on what is read through these ports is to include a position, which was [`reached`](Self::reached). That
+    /// is so anyway, unless reads may be answered by copies that come later.
+    fn require(&self, position: i64) {
+        let _ = position;
+    }
+
     /// Forgets at most `take` of the oldest events that happened before an instant, and says how many went. The last
     /// event always stays.
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError>;

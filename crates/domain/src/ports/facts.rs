@@ -60,6 +60,12 @@ pub trait FeedFacts: Send + Sync {
     /// The position of the last event that was committed through this very store object; 0 where none was. It asks
     /// nobody: an event of another process is not in it.
     fn committed(&self) -> i64;
+
+    /// How often the log may have lost its end, as when a copy of the database took over that lacked what was committed
+    /// last: a position may then be given again, and what was read before is not to be relied on.
+    fn breaks(&self) -> u64 {
+        0
+    }
 }
 
 /// What an erasure did to feeds, by ids alone.

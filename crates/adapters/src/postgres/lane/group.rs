@@ -1,9 +1,6 @@
 //! A group of writes in one transaction.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::Ordering,
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel::pg::PgConnection;
 use feed_me_domain::{KeyRefusal, Username, sequence::Turn};
@@ -45,7 +42,7 @@ pub(super) fn carry_out(
         Ok(position) => {
             *is_committing = true;
             writing::commit(conn)?;
-            shared.committed.fetch_max(position, Ordering::AcqRel);
+            shared.known.commit(position);
             Ok(())
         }
         Err(error) => Err(writing::roll_back(conn, error)),
