@@ -33,6 +33,7 @@ pub mod names;
 pub mod observe;
 pub mod openapi;
 pub mod operation;
+pub mod page;
 pub mod position;
 pub mod problem;
 pub mod query;

@@ -25,6 +25,8 @@ pub struct Settings {
     pub profile: String,
     /// The routes for development.
     pub dev_endpoints: bool,
+    /// The page.
+    pub web: WebSettings,
     /// How to listen.
     pub server: ServerSettings,
     /// Where the data are.
@@ -41,6 +43,13 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Where metrics are told; none: where everything else is.
     pub metrics_listen: Option<SocketAddr>,
+}
+
+/// The page.
+#[derive(Clone, Copy, Debug)]
+pub struct WebSettings {
+    /// Whether it is served.
+    pub enabled: bool,
 }
 
 /// How to listen.

@@ -1,0 +1,101 @@
+// Server-Sent Events over fetch, which can carry a credential where EventSource cannot.
+
+import { Problem, send } from "./api.js";
+
+/** Reads events from chunks of text, as the HTML standard has it. */
+export class EventReader {
+  constructor() {
+    this.rest = "";
+    this.id = null;
+    this.retryMs = null;
+    this.clear();
+  }
+
+  clear() {
+    this.data = [];
+    this.kind = "";
+  }
+
+  /** The events that a chunk completes. */
+  read(chunk) {
+    this.rest += chunk;
+    const events = [];
+    for (;;) {
+      const end = /\r\n|\n|\r(?!$)/.exec(this.rest);
+      if (!end) return events;
+      const line = this.rest.slice(0, end.index);
+      this.rest = this.rest.slice(end.index + end[0].length);
+      if (line === "") {
+        if (this.data.length) events.push({ id: this.id, kind: this.kind || "message", data: this.data.join("\n") });
+        this.clear();
+      } else {
+        this.field(line);
+      }
+    }
+  }
+
+  field(line) {
+    const colon = line.indexOf(":");
+    if (colon === 0) return;
+    const name = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    if (name === "data") this.data.push(value);
+    else if (name === "event") this.kind = value;
+    else if (name === "id" && !value.includes("\0")) this.id = value;
+    else if (name === "retry" && /^\d+$/.test(value)) this.retryMs = Number(value);
+  }
+}
+
+const LONGEST_WAIT_MS = 30_000;
+/** The server says every 15 s that it lives; a stream that is silent for longer is dead. */
+const SILENCE_MS = 40_000;
+
+/**
+ * Follows a stream from `since` on, and comes again when it breaks, from where it was: nothing is missed and nothing is told
+ * twice. `onEvent` gets events, `onState` gets "live" or "waiting", `onRefused` a problem that another try would not mend.
+ * Gives a function that ends it.
+ */
+export function follow(where, since, { onEvent, onState, onRefused }) {
+  const ended = new AbortController();
+  const run = async () => {
+    let from = since;
+    let waitMs = 1000;
+    while (!ended.signal.aborted) {
+      const attempt = new AbortController();
+      const end = () => attempt.abort();
+      ended.signal.addEventListener("abort", end, { once: true });
+      let silence = setTimeout(end, SILENCE_MS);
+      try {
+        const headers = { Accept: "text/event-stream" };
+        const response = await send("GET", where, { headers, query: { since: from }, signal: attempt.signal });
+        from ??= response.headers.get("Feed-Position");
+        onState("live");
+        const reader = new EventReader();
+        const text = response.body.pipeThrough(new TextDecoderStream()).getReader();
+        for (let part = await text.read(); !part.done; part = await text.read()) {
+          clearTimeout(silence);
+          silence = setTimeout(end, SILENCE_MS);
+          waitMs = reader.retryMs ?? 1000;
+          for (const event of reader.read(part.value)) {
+            from = event.id ?? from;
+            onEvent(event.kind, JSON.parse(event.data));
+          }
+        }
+      } catch (problem) {
+        if (ended.signal.aborted) return;
+        const isFinal = problem instanceof Problem && 400 <= problem.status && problem.status < 500 && problem.status !== 429;
+        if (isFinal) return onRefused(problem);
+      } finally {
+        clearTimeout(silence);
+        ended.signal.removeEventListener("abort", end);
+      }
+      if (ended.signal.aborted) return;
+      onState("waiting");
+      // Not all at once after the server was away.
+      await new Promise((done) => setTimeout(done, waitMs * (0.5 + Math.random())));
+      waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+    }
+  };
+  run();
+  return () => ended.abort();
+}
