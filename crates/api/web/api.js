@@ -39,9 +39,14 @@ function sees(told) {
   if (/^\d+$/.test(told ?? "") && (position === null || BigInt(position) < BigInt(told))) position = told;
 }
 
+/**
+ * One part of a path, escaped. `.` and `..` would lead elsewhere, however they are written, and are nobody's name; what is sent
+ * instead is not one either, so the server says what it says of such names.
+ */
+const escaped = (part) => (part === "." || part === ".." ? `%2F${part}` : encodeURIComponent(part));
+
 /** A path of which every part is escaped. */
-export const path = (strings, ...parts) =>
-  strings.reduce((whole, text, index) => whole + encodeURIComponent(parts[index - 1]) + text);
+export const path = (strings, ...parts) => strings.reduce((whole, text, index) => whole + escaped(parts[index - 1]) + text);
 
 function addressOf(where, query = {}) {
   const search = new URLSearchParams();

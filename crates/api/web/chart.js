@@ -1,20 +1,12 @@
 // Lines over time, drawn as SVG.
 
 import { html, useId, useState } from "./html.js";
+import { ceiling } from "./ceiling.js";
 import { measure } from "./format.js";
 
 const WIDTH = 480;
 const HEIGHT = 150;
 const MARGIN = { left: 58, right: 8, top: 10, bottom: 20 };
-const STEPS = [1, 2, 2.5, 5, 10];
-
-/** A round number that is not below `value`. */
-export function ceiling(value, unit) {
-  if (!(value > 0)) return 1;
-  if (unit === "bytes") return 2 ** Math.ceil(Math.log2(value));
-  const power = 10 ** Math.floor(Math.log10(value));
-  return power * STEPS.find((step) => value <= power * step * 1.000001);
-}
 
 /** `series`: `{ name, points: [{ at, value }] }`, at most 4; `from` and `until` in milliseconds. */
 export function Chart({ title, unit, series, from, until }) {

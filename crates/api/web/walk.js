@@ -85,6 +85,7 @@ export class Walk {
     return this.only("start", async () => {
       try {
         await this.beginAt(place);
+        await this.reach(place.id);
       } catch (problem) {
         // The cursor is of another database, or of a user who has gone.
         if (problem.status !== 400) throw problem;
@@ -114,6 +115,13 @@ export class Walk {
     });
   }
 
+  /** What came in since may have pushed an item onto the page beside the one that it was left on. */
+  async reach(id) {
+    const isMissing = () => id !== undefined && !this.items.some((item) => item.id === id);
+    if (isMissing() && this.hasNext) await this.forth();
+    if (isMissing() && !this.isNewest) await this.back();
+  }
+
   /** Where a walk can begin again so that `item` is in its first page. */
   placeOf(id) {
     const page = this.pages.find((page) => page.items.some((item) => item.id === id));
@@ -123,16 +131,19 @@ export class Walk {
   /** Walks on, toward what is older. */
   older() {
     if (!this.hasNext) return Promise.resolve(false);
-    return this.only("older", async () => {
-      const page = await this.page(this.pages.at(-1).next);
-      this.change(() => {
-        this.pages = [...this.pages, page];
-        const over = this.pages.length - PAGES_MAX;
-        if (over > 0) {
-          this.pages = this.pages.slice(over);
-          this.isNewest = false;
-        }
-      });
+    return this.only("older", () => this.forth());
+  }
+
+  async forth() {
+    const page = await this.page(this.pages.at(-1).next);
+    this.change(() => {
+      this.pages = [...this.pages, page];
+      const over = this.pages.length - PAGES_MAX;
+      if (over > 0) {
+        this.pages = this.pages.slice(over);
+        this.isNewest = false;
+        this.waiting.clear();
+      }
     });
   }
 
