@@ -26,8 +26,11 @@ test("a user is made, and is chosen again another time", () =>
   on(world, { allows: [400] }, async (page) => {
     await page.getByLabel("Name").fill("..");
     await page.getByRole("button", { name: "Create" }).click();
-    await page.getByRole("alert").getByText("'/..'").waitFor();
-    assert.equal(await page.getByLabel("Name").inputValue(), "..", "what was typed stays");
+    await page.getByRole("alert").getByText("'..' cannot be a name").waitFor();
+    await page.getByLabel("Name").fill("a/b");
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("alert").getByText("must not contain the character U+002F").waitFor();
+    assert.equal(await page.getByLabel("Name").inputValue(), "a/b", "what was typed stays");
     await page.getByLabel("Name").fill("Ann of Arden");
     await page.getByRole("button", { name: "Create Ann of Arden" }).click();
     await page.getByRole("heading", { name: "Friends" }).waitFor();

@@ -68,10 +68,10 @@ test("somebody with a hostile name can do what others do", () =>
     await page.getByLabel("Verb").fill(OBJECTS[0]);
     await page.keyboard.press("Enter");
     await page.getByRole("link", { name: "Your own" }).click();
-    await until("it is posted", async () => (await articles(page).first().locator(".verb").innerText()) === OBJECTS[0]);
+    await until("it is posted", async () => (await articles(page).first().locator(".verb").first().innerText()) === OBJECTS[0]);
     await articles(page).first().getByRole("button", { name: "Delete" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-    await until("it is deleted", async () => (await articles(page).first().locator(".verb").innerText()) !== OBJECTS[0]);
+    await until("it is deleted", async () => (await articles(page).first().locator(".verb").first().innerText()) !== OBJECTS[0]);
     await harmless(page);
   }));
 

@@ -14,7 +14,7 @@ const CHROMIUM = process.env.CHROMIUM_BIN ?? "/usr/bin/chromium";
 const DATA = ["activities", "follows"].map((name) => fileURLToPath(new URL(`../data/${name}.ndjson.gz`, import.meta.url)));
 
 /** Long enough for a machine that does much else at the same time. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 60_000;
 
 /** The user of the real data with the most followers, and the one with the most activities. */
 export const POPULAR = "dev-b237a25325";
@@ -22,9 +22,10 @@ export const BUSY = "dev-4c6fe02b40";
 
 /** What has to be ended when the tests of the file are over, whatever came of them: the browser first, then the servers. */
 const endings = [];
-after(async () => {
-  for (const end of endings) await end();
-});
+export async function end() {
+  for (const ending of endings.splice(0)) await ending();
+}
+after(end);
 
 /** A server with a database of its own; `realData` fills it with what is in tests/data. */
 export class World {

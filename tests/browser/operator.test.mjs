@@ -31,7 +31,7 @@ test("the graph shows who follows whom around a user, also in words, and is walk
       }
       return false;
     });
-    const name = (await page.evaluate(() => document.activeElement.getAttribute("aria-label"))).split(":")[0];
+    const name = await page.evaluate(() => document.activeElement.dataset.name);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: `Around ${name}` }).waitFor();
     await page.goto(`${world.base}/#/graph/lone`);

@@ -165,3 +165,35 @@ test("the end of a feed is said to be the end", async () => {
     assert.equal(await articles(page).count(), 65);
   });
 });
+
+test("while the server is away nothing is asked over and over, and one can go on when it is back", async () => {
+  const own = await World.start();
+  await own.users("loner");
+  const activities = Array.from({ length: 90 }, (_, number) => ({ actor: "loner", verb: "note", object: String(number) }));
+  await own.ask("POST", "/v1/activities/batch", { activities });
+  await on(own, { user: "loner", at: "#/own", allows: ["offline", 503] }, async (page) => {
+    await until("the first page is there", async () => (await articles(page).count()) === 30);
+    await own.down();
+    let asked = 0;
+    page.on("request", (request) => (asked += request.url().includes("/v1/feeds/loner?") ? 1 : 0));
+    await page.mouse.move(600, 500);
+    await until("the next page cannot be had", async () => {
+      await page.mouse.wheel(0, 2000);
+      return page.getByRole("button", { name: "Try again" }).isVisible();
+    });
+    await page.waitForTimeout(1500);
+    assert.ok(asked <= 2, `asked ${asked} times`);
+    await own.up();
+    await page.getByRole("button", { name: "Try again" }).click();
+    await until("the walk goes on", async () => (await articles(page).count()) > 30);
+  });
+  await on(own, { user: "loner", at: "#/own", allows: [500] }, async (page) => {
+    await page.goto("about:blank");
+    page.faults.length = 0;
+    await page.route("**/v1/feeds/loner?*", (route) => route.fulfill({ status: 500, contentType: "application/problem+json", body: '{"title":"Something went wrong on our side","detail":"try again later"}' }), { times: 1 });
+    await page.goto(`${own.base}/#/own`);
+    await page.locator(".toast.problem").getByText("Try again later.").waitFor();
+    await page.getByRole("button", { name: "Try again" }).click();
+    await articles(page).first().waitFor();
+  });
+});

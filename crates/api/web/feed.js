@@ -133,13 +133,13 @@ export function Endless({ walk, list, label, empty, children, noun = "activity",
       observer.observe(element);
       return () => observer.disconnect();
     };
-    const idle = walk.isLoaded && !walk.busy;
+    const idle = walk.isLoaded && !walk.busy && !walk.failed;
     const stops = [
       watch(top.current, idle && !walk.isNewest, () => walk.newer()),
       watch(end.current, idle && walk.hasNext, () => walk.older()),
     ];
     return () => stops.forEach((stop) => stop());
-  }, [walk, walk.pages, walk.busy, walk.isNewest]);
+  }, [walk, walk.pages, walk.busy, walk.failed, walk.isNewest]);
 
   useEffect(() => {
     if (count) announce(`${plural(count, `new ${noun}`, `new ${nouns}`)} above. The button “${count} new” shows them.`);
@@ -165,6 +165,7 @@ export function Endless({ walk, list, label, empty, children, noun = "activity",
     <div ref=${top} class="edge">
       ${walk.isLoaded && !walk.isNewest && html`<button type="button" class="quiet" onClick=${showNewest}>Back to the newest</button>`}
       ${walk.busy === "newer" && html`<${Loading} what="newer ${nouns}" />`}
+      ${["newer", "newest"].includes(walk.failed) && html`<${TryAgain} run=${() => (walk.failed === "newer" ? walk.newer() : walk.showNewest())} />`}
     </div>
     <div role="feed" aria-label=${label} aria-busy=${walk.busy ? "true" : "false"} ref=${list} class="feed" onKeyDown=${move}>
       ${items.map((item, index) => children(item, index))}
@@ -172,10 +173,14 @@ export function Endless({ walk, list, label, empty, children, noun = "activity",
     <div ref=${end} class="edge">
       ${!walk.isLoaded && walk.busy && html`<${Loading} what=${nouns} />`}
       ${walk.busy === "older" && html`<${Loading} what="older ${nouns}" />`}
+      ${["start", "older"].includes(walk.failed) && html`<${TryAgain} run=${() => (walk.failed === "start" ? walk.start() : walk.older())} />`}
       ${walk.isLoaded && !walk.hasNext && items.length > 0 && html`<p class="end">You have reached the end.</p>`}
       ${walk.isLoaded && !walk.busy && items.length === 0 && html`<div class="empty">${empty}</div>`}
     </div>`;
 }
+
+const TryAgain = ({ run }) => html`
+  <p class="loading">This could not be read. <button type="button" onClick=${() => run().catch(told)}>Try again</button></p>`;
 
 /** Page Down and Page Up go from item to item, as the ARIA feed pattern has it. */
 function move(event) {

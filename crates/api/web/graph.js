@@ -126,8 +126,8 @@ function Edge({ from, to, isBoth, touchesFirst, fromFirst, toFirst, arrow }) {
 
 /** A node leads to the graph around it. */
 const Node = ({ name, at, isFirst }) => html`
-  <a class=${`node${isFirst ? " first" : ""}`} href=${isFirst ? link("user", name) : link("graph", name)} aria-label=${isFirst ? `${name}, in the middle: open the profile` : `${name}: show who is around`} data-x=${at.x} data-y=${at.y}>
-    <title>${name}</title>
+  <a class=${`node${isFirst ? " first" : ""}`} href=${isFirst ? link("user", name) : link("graph", name)} data-name=${name} data-x=${at.x} data-y=${at.y}>
+    <title>${isFirst ? `${name}, in the middle: open the profile` : `${name}: show who is around`}</title>
     <circle class=${`hue-${hueOf(name)}`} cx=${at.x} cy=${at.y} r=${isFirst ? RADIUS.first : RADIUS.other} />
     <text class="letters" x=${at.x} y=${at.y + 5} text-anchor="middle">${initials(name)}</text>
     <text class="label" x=${at.x} y=${at.y + (isFirst ? 46 : 34)} text-anchor="middle">${name.length > 16 ? `${[...name].slice(0, 15).join("")}…` : name}</text>

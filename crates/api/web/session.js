@@ -59,6 +59,8 @@ export function ChooseView() {
     event.preventDefault();
     if (users.some(({ username }) => username === typed)) return become(typed);
     try {
+      // No address leads there.
+      if (typed === "." || typed === "..") throw new api.Problem({ detail: `'${typed}' cannot be a name` });
       await api.put(api.path`/v1/users/${typed}`, {});
       become(typed);
     } catch (found) {
@@ -81,7 +83,7 @@ export function ChooseView() {
         <div role="alert" id=${`${id}-problem`}>${problem && html`<p class="problem">${sentence(problem.message)}</p>`}</div>
         <div class="buttons start">
           <button type="submit" class="primary" disabled=${typed === ""}>
-            ${isFresh ? html`<span><${Icon} name="plus" />Create <bdi>${typed}</bdi></span>` : "Continue"}
+            ${isFresh ? html`<${Icon} name="plus" /><span>Create <bdi>${typed}</bdi></span>` : "Continue"}
           </button>
         </div>
       </form>

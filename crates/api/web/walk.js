@@ -28,6 +28,8 @@ export class Walk {
     /** What is newer than the first page and not shown, by id. */
     this.waiting = new Set();
     this.busy = null;
+    /** What could not be done the last time; nothing is tried again by itself. */
+    this.failed = null;
     this.isClosed = false;
   }
 
@@ -47,10 +49,14 @@ export class Walk {
   async only(name, work) {
     if (this.busy) return false;
     this.busy = name;
+    this.failed = null;
     this.changes(() => {});
     try {
       await work();
       return true;
+    } catch (problem) {
+      this.failed = name;
+      throw problem;
     } finally {
       this.busy = null;
       this.changes(() => {});
