@@ -70,16 +70,20 @@ impl Query {
 
     /// The query written anew with other values of `name`.
     pub fn with(&self, name: &str, value: &str) -> String {
+        let mut written = String::with_capacity(value.len() + 32);
+        self.write_with(&mut written, name, value);
+        written
+    }
+
+    /// Appends the query written anew with other values of `name`.
+    pub fn write_with(&self, out: &mut String, name: &str, value: &str) {
         let kept = self.0.iter().filter(|(given, _)| given != name);
         let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
-        let mut written = String::with_capacity(value.len() + 32);
+        let mut separator = "";
         for (name, value) in kept.chain([(name, value)]) {
-            if !written.is_empty() {
-                written.push('&');
-            }
-            written.extend([&crate::names::encoded(name), "=", &crate::names::encoded(value)]);
+            out.extend([separator, &crate::names::encoded(name), "=", &crate::names::encoded(value)]);
+            separator = "&";
         }
-        written
     }
 }
 
@@ -101,7 +105,10 @@ pub fn cut(value: &str) -> String {
 fn decoded(raw: &str) -> Result<String, Failure> {
     let refused =
         |why: &str| Failure::new(problem::MALFORMED_QUERY, format!("'{}' in the query {why}", cut(raw)));
-    crate::names::decoded(&raw.replace('+', "%20")).map_err(refused)
+    if raw.contains('+') {
+        return crate::names::decoded(&raw.replace('+', "%20")).map_err(refused);
+    }
+    crate::names::decoded(raw).map_err(refused)
 }
 
 #[cfg(test)]
