@@ -46,29 +46,37 @@ async function load(world, until) {
   }
 }
 
-async function main() {
+const PICTURES = {
+  feed: (world) => feed(world, "feed", { width: 1200, height: 800 }),
+  phone: (world) => feed(world, "phone", { width: 360, height: 720, scheme: "dark", scale: 1.5 }),
+  async notifications(world) {
+    const page = await visit(world, { user: POPULAR, at: "#/notifications", width: 1200, height: 800, scheme: "dark" });
+    await articles(page).first().waitFor();
+    await articles(page).nth(1).getByRole("button", { name: "Mark as read" }).click();
+    await until("they were seen", () => page.locator("[data-counts]").getByText(/^0 new/).isVisible());
+    await page.evaluate(() => document.activeElement.blur());
+    await picture(page, "notifications");
+  },
+  async graph(world) {
+    const page = await visit(world, { user: POPULAR, at: "#/graph", width: 1200, height: 800 });
+    await page.locator("svg.graph a.node").nth(24).waitFor();
+    await picture(page, "graph");
+  },
+  async metrics(world) {
+    const page = await visit(world, { user: POPULAR, at: "#/metrics", width: 1200, height: 980, scheme: "dark" });
+    await load(world, Date.now() + LOAD_MS);
+    await picture(page, "metrics");
+  },
+};
+
+/** Those that are named, or all of them. */
+async function main(names) {
   mkdirSync(FOLDER, { recursive: true });
   const world = await World.start({ realData: true });
-  await feed(world, "feed", { width: 1200, height: 800 });
-  await feed(world, "phone", { width: 360, height: 720, scheme: "dark", scale: 1.5 });
-
-  const notifications = await visit(world, { user: POPULAR, at: "#/notifications", width: 1200, height: 800, scheme: "dark" });
-  await articles(notifications).first().waitFor();
-  await articles(notifications).nth(1).getByRole("button", { name: "Mark as read" }).click();
-  await until("they were seen", () => notifications.locator("[data-counts]").getByText(/^0 new/).isVisible());
-  await notifications.evaluate(() => document.activeElement.blur());
-  await picture(notifications, "notifications");
-
-  const graph = await visit(world, { user: POPULAR, at: "#/graph", width: 1200, height: 800 });
-  await graph.locator("svg.graph a.node").nth(24).waitFor();
-  await picture(graph, "graph");
-
-  const metrics = await visit(world, { user: POPULAR, at: "#/metrics", width: 1200, height: 980, scheme: "dark", allows: [404] });
-  await load(world, Date.now() + LOAD_MS);
-  await picture(metrics, "metrics");
+  for (const name of names.length ? names : Object.keys(PICTURES)) await PICTURES[name](world);
 }
 
-main().catch((error) => {
+main(process.argv.slice(2)).catch((error) => {
   console.error(error);
   process.exitCode = 1;
 }).finally(end);

@@ -10,6 +10,8 @@ import { parse, quantile, rate, sum } from "./prometheus.js";
 import { Icon } from "./icons.js";
 
 const EVERY_MS = 2000;
+/** Readings that lie further apart are not joined by a line. */
+const GAP_MS = 10_000;
 const SPAN_MS = 5 * 60_000;
 const SPAN_MIN_MS = 60_000;
 
@@ -50,15 +52,21 @@ function useReadings(isPaused) {
   const [shown, setShown] = useState({ now: null, at: Date.now(), problem: null });
   useEffect(() => {
     if (isPaused) return undefined;
+    let isAsking = false;
     const read = async () => {
-      if (document.hidden) return;
+      if (document.hidden || isAsking) return;
+      isAsking = true;
       try {
         const now = parse(await api.metricsText());
         const at = Date.now();
         const { last, points } = kept.current;
+        // Two answers that come together, after one was late, tell no rate.
+        if (last && at - last.at < EVERY_MS / 2) return;
         if (last) {
           CHARTS.forEach(({ lines }, chart) => lines.forEach(([, value], line) => {
             const all = points[chart][line];
+            // Of the time in which nobody looked nothing is known.
+            if (at - last.at > GAP_MS) all.push({ at: at - 1, value: null });
             all.push({ at, value: value(last.now, now, (at - last.at) / 1000) });
             while (all[0].at < at - SPAN_MS) all.shift();
           }));
@@ -68,6 +76,8 @@ function useReadings(isPaused) {
       } catch (problem) {
         if (problem.status === 401) needsToken.value = true;
         setShown((before) => ({ ...before, problem }));
+      } finally {
+        isAsking = false;
       }
     };
     read();

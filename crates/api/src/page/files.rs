@@ -5,26 +5,30 @@ use std::sync::OnceLock;
 use crate::etag;
 
 /// A file.
-pub struct File {
+pub(super) struct File {
     name: &'static str,
     /// What is in it.
-    pub bytes: &'static [u8],
+    pub(super) bytes: &'static [u8],
     tag: OnceLock<String>,
 }
 
 impl File {
     /// Names what is in it.
-    pub fn tag(&self) -> &str {
+    pub(super) fn tag(&self) -> &str {
         self.tag.get_or_init(|| etag::of_bytes(self.bytes))
     }
 
+    fn ending(&self) -> &'static str {
+        self.name.rsplit_once('.').map_or("", |(_, ending)| ending)
+    }
+
     /// What kind of file it is, by the end of its name.
-    pub fn content_type(&self) -> &'static str {
-        match self.name.rsplit_once('.').map(|(_, end)| end) {
-            Some("html") => "text/html; charset=utf-8",
-            Some("js") => "text/javascript; charset=utf-8",
-            Some("css") => "text/css; charset=utf-8",
-            Some("svg") => "image/svg+xml",
+    pub(super) fn content_type(&self) -> &'static str {
+        match self.ending() {
+            "html" => "text/html; charset=utf-8",
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "svg" => "image/svg+xml",
             _ => "text/plain; charset=utf-8",
         }
     }
@@ -58,13 +62,13 @@ files! {
 }
 
 /// The page itself.
-pub fn index() -> &'static File {
+pub(super) fn index() -> &'static File {
     let [index] = &INDEX;
     index
 }
 
 /// A part of the page, by its name.
-pub fn named(name: &str) -> Option<&'static File> {
+pub(super) fn named(name: &str) -> Option<&'static File> {
     PARTS.iter().find(|file| file.name == name)
 }
 
@@ -102,7 +106,7 @@ mod tests {
     }
 
     fn scripts() -> impl Iterator<Item = &'static File> {
-        PARTS.iter().filter(|file| file.name.ends_with(".js"))
+        PARTS.iter().filter(|file| file.ending() == "js")
     }
 
     #[test]
@@ -133,7 +137,7 @@ mod tests {
         let loaded: BTreeSet<_> =
             html.split(['"', '\'']).filter_map(|part| part.strip_prefix("/web/")).collect();
         let wanted: BTreeSet<_> =
-            PARTS.iter().map(|file| file.name).filter(|name| !name.ends_with(".txt")).collect();
+            PARTS.iter().filter(|file| file.ending() != "txt").map(|file| file.name).collect();
         assert_eq!(loaded, wanted);
         assert!(!html.contains("://") && !html.contains("<style") && !html.contains(" style="), "{html}");
         assert_eq!(
@@ -162,7 +166,7 @@ mod tests {
                 }
             }
         }
-        for style in PARTS.iter().filter(|file| file.name.ends_with(".css")) {
+        for style in PARTS.iter().filter(|file| file.ending() == "css") {
             assert!(!text(style).contains("url(") && !text(style).contains("@import"), "{}", style.name);
         }
     }
