@@ -94,3 +94,28 @@ test("more than 1,000 changes at once are read anew", async () => {
     await page.getByText("Nothing here yet.").waitFor();
   });
 });
+
+test("a tab that nobody sees lets its stream go, and misses nothing", async () => {
+  await world.users("jana", "karl");
+  await world.follow("jana", "karl");
+  await world.post("karl", "knock", "1");
+  await on(world, { user: "jana" }, async (page) => {
+    await isLive(page);
+    const look = (isHidden) => page.evaluate((isHidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, isHidden);
+    await look(true);
+    await look(false);
+    await isLive(page);
+    await look(true);
+    await page.locator(".state.resting").waitFor();
+    await world.post("karl", "knock", "2");
+    await page.waitForTimeout(1000);
+    assert.equal(await page.locator(".pill").count(), 0);
+    await look(false);
+    await isLive(page);
+    await pill(page, "1 new").click();
+    await shows(page, ["karl knock 2", "karl knock 1"]);
+  });
+});

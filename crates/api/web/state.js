@@ -13,7 +13,7 @@ export const needsToken = signal(false);
 export const me = signal(null);
 /** How many notification groups are unseen and unread. */
 export const counts = signal({ unseen: 0, unread: 0 });
-/** "live", "waiting", or "off". */
+/** "live", "waiting", "resting" (nobody looks), or "off". */
 export const stream = signal("off");
 /** Grows when whom the user follows, mutes or blocks changed, so that feeds are read again. */
 export const relationsChanged = signal(0);

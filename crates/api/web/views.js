@@ -72,7 +72,7 @@ const Feed = ({ walk, list, label, empty, canExplain }) => html`
     ${(activity, index) => html`<${ActivityCard} key=${activity.id} activity=${activity} index=${index} canExplain=${canExplain} />`}
   <//>`;
 
-const STATES = { live: "Live", waiting: "Reconnecting…", off: "Not live" };
+const STATES = { live: "Live", waiting: "Reconnecting…", resting: "Resting", off: "Not live" };
 
 export function FriendsView() {
   const list = useRef(null);
