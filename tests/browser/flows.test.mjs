@@ -62,6 +62,22 @@ test("a post is stored as it was typed, with its data, and is on top of one's ow
     await page.keyboard.press("Enter");
     await shows(page, ["pat wave", "pat share a <b>bold</b> link → to pete"]);
     assert.equal((await world.ask("GET", "/v1/feeds/pat")).items[0].object, null);
+
+    // Also where the answer comes while the feed is just being read.
+    await page.route("**/v1/activities", async (route) => {
+      await new Promise((done) => setTimeout(done, 400));
+      await route.continue();
+    });
+    await page.route("**/v1/feeds/pat?*", async (route) => {
+      const response = await route.fetch();
+      await new Promise((done) => setTimeout(done, 800));
+      await route.fulfill({ response });
+    });
+    await page.goto(`${world.base}/#/friends`);
+    await fill(page, { verb: "hurry" });
+    await page.keyboard.press("Enter");
+    await page.goto(`${world.base}/#/own`);
+    await shows(page, ["pat hurry", "pat wave", "pat share a <b>bold</b> link → to pete"]);
   });
 });
 

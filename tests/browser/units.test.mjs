@@ -109,10 +109,23 @@ test("what is fetched twice at once is fetched once", async () => {
   let asked = 0;
   const feed = new Feed(20);
   const walk = new Walk((cursor) => ((asked += 1), feed.load(cursor)));
-  await Promise.all([walk.start(), walk.start()]);
+  await walk.start();
   await Promise.all([walk.older(), walk.older(), walk.older()]);
   assert.equal(asked, 2);
   assert.equal(walk.items.length, 10);
+});
+
+test("what has to be shown is shown, whatever is under way", async () => {
+  const feed = new Feed(20);
+  const walk = new Walk((cursor) => feed.load(cursor));
+  const started = walk.start();
+  const item = feed.add("2026-03-01T00:00:00.000000Z");
+  await Promise.all([started, walk.older(), walk.showNewest()]);
+  assert.equal(walk.items[0].id, item.id);
+  const begun = walk.older();
+  feed.items.shift();
+  await Promise.all([begun, walk.start()]);
+  assert.deepEqual(walk.items.map(({ id }) => id), feed.items.slice(0, 5).map(({ id }) => id));
 });
 
 test("a walk that cannot go on says so, and can be asked again", async () => {

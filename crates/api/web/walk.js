@@ -45,14 +45,16 @@ export class Walk {
     return this.pages.length > 0;
   }
 
-  /** One thing at a time: what is asked for while another is under way is not done. */
+  /** One thing at a time: what would only be more of the same is not done while another is under way. */
   async only(name, work) {
     if (this.busy) return false;
     this.busy = name;
     this.failed = null;
     this.changes(() => {});
+    const underWay = work();
+    this.underWay = underWay;
     try {
-      await work();
+      await underWay;
       return true;
     } catch (problem) {
       this.failed = name;
@@ -61,6 +63,12 @@ export class Walk {
       this.busy = null;
       this.changes(() => {});
     }
+  }
+
+  /** What has to be done whatever is under way is done after it. */
+  async next(name, work) {
+    while (this.busy) await this.underWay.catch(() => {});
+    return this.only(name, work);
   }
 
   async page(cursor) {
@@ -74,7 +82,7 @@ export class Walk {
 
   /** Begins at the newest. */
   start() {
-    return this.only("start", () => this.begin());
+    return this.next("start", () => this.begin());
   }
 
   async begin() {
@@ -88,7 +96,7 @@ export class Walk {
 
   /** Begins where a walk was left, newer and older things on both sides of it; at the newest where that cannot be. */
   restore(place) {
-    return this.only("start", async () => {
+    return this.next("start", async () => {
       try {
         await this.beginAt(place);
         await this.reach(place.id);
@@ -178,7 +186,7 @@ export class Walk {
 
   /** Shows what waits: the pages between, or the newest one where these are many. */
   showNewest() {
-    return this.only("newest", async () => {
+    return this.next("newest", async () => {
       if (!this.isNewest || this.pages.length === 0) return this.begin();
       this.isNewest = false;
       for (let pages = 0; pages < CATCH_UP_MAX; pages += 1) {
