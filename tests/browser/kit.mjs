@@ -169,6 +169,7 @@ export async function on(world, options, work) {
     await keep(page, error);
     throw error;
   } finally {
+    await page.unrouteAll({ behavior: "ignoreErrors" });
     await page.context().close();
   }
 }

@@ -94,12 +94,14 @@ const Toasts = () => html`
   </div>`;
 
 const SHOWN_MS = 8000;
+/** What can be taken back can be so by who is slow, too. */
+const UNDO_MS = 60_000;
 
 function Toast({ toast }) {
   useEffect(() => {
     // What went wrong stays until somebody has read it.
     if (toast.kind === "problem") return undefined;
-    const timer = setTimeout(() => dismiss(toast.id), SHOWN_MS);
+    const timer = setTimeout(() => dismiss(toast.id), toast.action ? UNDO_MS : SHOWN_MS);
     return () => clearTimeout(timer);
   }, []);
   const act = () => {

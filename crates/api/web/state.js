@@ -64,7 +64,9 @@ export const toasts = signal([]);
 /** Tells something, with something that can be done about it: `{ label, run }`. */
 export function say(text, { kind = "info", action = null } = {}) {
   const toast = { id: nextId++, text, kind, action };
-  toasts.value = [...toasts.value.slice(-2), toast];
+  // What can be taken back is the last thing that was done.
+  const others = action ? toasts.value.filter((other) => !other.action) : toasts.value;
+  toasts.value = [...others.slice(-2), toast];
   return toast.id;
 }
 
