@@ -68,21 +68,18 @@ impl Query {
         Ok(PageRequest { limit, cursor })
     }
 
-    /// The query written anew with other values of `name`.
+    /// The query written anew with another value of `name`.
     pub fn with(&self, name: &str, value: &str) -> String {
         let mut written = String::with_capacity(value.len() + 32);
-        self.write_with(&mut written, name, value);
+        self.write_without(&mut written, name);
+        written.extend([name, "=", &crate::names::encoded(value)]);
         written
     }
 
-    /// Appends the query written anew with other values of `name`.
-    pub fn write_with(&self, out: &mut String, name: &str, value: &str) {
-        let kept = self.0.iter().filter(|(given, _)| given != name);
-        let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
-        let mut separator = "";
-        for (name, value) in kept.chain([(name, value)]) {
-            out.extend([separator, &crate::names::encoded(name), "=", &crate::names::encoded(value)]);
-            separator = "&";
+    /// Appends the query written anew without `name`, as far as the place where one more parameter may follow.
+    pub fn write_without(&self, out: &mut String, name: &str) {
+        for (name, value) in self.0.iter().filter(|(given, _)| given != name) {
+            out.extend([&crate::names::encoded(name), "=", &crate::names::encoded(value), "&"]);
         }
     }
 }

@@ -165,8 +165,9 @@ fn links<T>(shared: &Shared, request: &HttpRequest, query: &Query, page: &Page<T
     let next = page.next.iter().map(|cursor| (cursor, "next"));
     for (cursor, relation) in next.chain([(&page.previous, "prev")]) {
         links.extend([if links.is_empty() { "<" } else { ", <" }, &origin, &path, "?"]);
-        query.write_with(&mut links, "cursor", cursor.as_str());
-        links.extend([">; rel=\"", relation, "\""]);
+        query.write_without(&mut links, "cursor");
+        // Nor has a cursor one that a query escapes.
+        links.extend(["cursor=", cursor.as_str(), ">; rel=\"", relation, "\""]);
     }
     links
 }

@@ -10,7 +10,7 @@ use feed_me_domain::{
 use uuid::Uuid;
 
 use super::{
-    log::Log,
+    log::{Line, Log},
     people::{People, Person, Verbs},
     reader::Reader,
     records::{Place, Record, Records, Slot, place_of},
@@ -18,11 +18,11 @@ use super::{
 };
 
 /// What an activity takes: its record, its line in its author's timeline, its place in the log.
-const ACTIVITY_BYTES: usize = 40 + 12 + 4;
+const ACTIVITY_BYTES: usize = 40 + 12 + 8;
 /// What standing in a target's timeline takes.
 const MENTION_BYTES: usize = 12;
-/// What an edge takes.
-const EDGE_BYTES: usize = 4;
+/// What an edge takes: the number, and its part of the sieve that those have who follow many.
+const EDGE_BYTES: usize = 4 + 2;
 /// What a user takes: the person, the name twice, an author's timeline, a reader, a head.
 const PERSON_BYTES: usize = 300;
 /// What a verb takes.
@@ -394,10 +394,10 @@ impl State {
                 timeline.push(record.published, slot);
                 self.mentioned += 1;
             }
-            self.log.push(record.published, slot);
+            self.log.push(record.published, Line { slot, actor: record.actor });
         }
         self.heads = self.authors.iter().map(|timeline| timeline.newest().unwrap_or(NO_HEAD)).collect();
-        self.readers.iter_mut().for_each(Reader::shrink);
+        self.readers.iter_mut().for_each(Reader::settle);
         if self.is_full() {
             self.raise_floor();
         }

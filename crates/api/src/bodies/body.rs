@@ -151,7 +151,9 @@ impl Told {
 
 /// Writes a name as a JSON string. Hardly any name has a character that must be escaped.
 fn push_quoted(out: &mut String, name: &str) {
-    if name.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    let escapes = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    // To the end without a branch: several bytes at once.
+    if name.bytes().fold(false, |any, byte| any | escapes(byte)) {
         out.push_str(&serde_json::Value::from(name).to_string());
     } else {
         out.push('"');
