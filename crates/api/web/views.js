@@ -24,7 +24,7 @@ function useDone(walk, list, isOwn) {
     if (!what || what === last.current) return;
     last.current = what;
     if (what.kind === "edited") walk.edited(what.activity);
-    if (what.kind === "posted" && isOwn) walk.showNewest().catch(told);
+    if (what.kind === "posted" && isOwn) show(walk, what.activity).catch(told);
     if (what.kind === "removed") {
       const index = walk.items.findIndex((item) => item.id === what.id);
       walk.removed(what.id);
@@ -35,6 +35,13 @@ function useDone(walk, list, isOwn) {
       });
     }
   }, [done.value, walk]);
+}
+
+/** Shows what was just posted, on top or, where it was published before, further down. */
+async function show(walk, activity) {
+  await walk.settled();
+  walk.added(activity);
+  if (walk.waiting.size > 0) await walk.showNewest();
 }
 
 /** Follows the stream of the friends feed from the page on that was read. */

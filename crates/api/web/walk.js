@@ -67,8 +67,13 @@ export class Walk {
 
   /** What has to be done whatever is under way is done after it. */
   async next(name, work) {
-    while (this.busy) await this.underWay.catch(() => {});
+    await this.settled();
     return this.only(name, work);
+  }
+
+  /** Until nothing is under way. */
+  async settled() {
+    while (this.busy) await this.underWay.catch(() => {});
   }
 
   async page(cursor) {
