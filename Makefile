@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run fresh build test test-postman test-crash test-instances test-openapi fuzz lint check-ops fmt bench overload clean-data
+.PHONY: help run fresh build test test-postman test-browser screenshots test-crash test-instances test-openapi fuzz lint check-ops fmt bench overload clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ test: ## every test, on SQLite, in memory and on a throw-away PostgreSQL (or FEE
 
 test-postman: ## the Postman collection alone
 	@scripts/test-postman
+
+test-browser: ## the page at /, in Debian's chromium
+	@scripts/test-browser
+
+screenshots: ## the pictures of the page in docs/images, anew, from the real data
+	@scripts/test-browser --screenshots
 
 test-crash: ## kill the server 20 times under load, on each database; nothing acknowledged may be lost or doubled
 	@scripts/test-crash

@@ -14,14 +14,20 @@ pub fn check_events(headers: &HeaderMap) -> Result<(), Failure> {
     check_type(headers, &EVENTS)
 }
 
+/// Whether a page is as welcome as JSON.
+pub fn takes_page(headers: &HeaderMap) -> bool {
+    let accept = accept_of(headers);
+    accept.trim().is_empty() || weight_of(&accept, &JSON) <= weight_of(&accept, &PAGE)
+}
+
 /// A media type, and the ranges that it is in: the most specific one first.
 type MediaType = [&'static str; 3];
 const JSON: MediaType = ["application/json", "application/*", "*/*"];
+const PAGE: MediaType = ["text/html", "text/*", "*/*"];
 const EVENTS: MediaType = ["text/event-stream", "text/*", "*/*"];
 
 fn check_type(headers: &HeaderMap, served: &MediaType) -> Result<(), Failure> {
-    let lines: Vec<&str> = headers.get_all(ACCEPT).map(|line| line.to_str().unwrap_or("?")).collect();
-    let accept = lines.join(",");
+    let accept = accept_of(headers);
     if accept.trim().is_empty() || accepts(&accept, served) {
         return Ok(());
     }
@@ -31,8 +37,17 @@ fn check_type(headers: &HeaderMap, served: &MediaType) -> Result<(), Failure> {
     ))
 }
 
-/// The most specific range decides; a weight of 0 refuses.
+fn accept_of(headers: &HeaderMap) -> String {
+    let lines: Vec<&str> = headers.get_all(ACCEPT).map(|line| line.to_str().unwrap_or("?")).collect();
+    lines.join(",")
+}
+
 fn accepts(accept: &str, served: &MediaType) -> bool {
+    0.0 < weight_of(accept, served)
+}
+
+/// The most specific range decides; a weight of 0 refuses, and so does no range.
+fn weight_of(accept: &str, served: &MediaType) -> f32 {
     let ranges = accept.split(',').filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let range = parts.next()?.to_ascii_lowercase();
@@ -40,7 +55,7 @@ fn accepts(accept: &str, served: &MediaType) -> bool {
         Some((specificity, parts.find_map(weight).unwrap_or(1.0)))
     });
     let best = ranges.max_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
-    best.is_some_and(|(_, weight)| 0.0 < weight)
+    best.map_or(0.0, |(_, weight)| weight)
 }
 
 fn weight(parameter: &str) -> Option<f32> {
@@ -75,6 +90,28 @@ mod tests {
         for accept in ["application/json", "text/html", "text/event-stream;q=0, */*"] {
             assert!(!accepts(accept, &EVENTS), "{accept}");
         }
+    }
+
+    #[test]
+    fn a_page_is_taken_unless_json_is_preferred() {
+        let takes = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, actix_web::http::header::HeaderValue::from_static(accept));
+            takes_page(&headers)
+        };
+        for accept in [
+            "text/html,application/xml;q=0.9,*/*;q=0.8",
+            "*/*",
+            "",
+            "image/png",
+            "application/json, text/html",
+        ] {
+            assert!(takes(accept), "{accept}");
+        }
+        for accept in ["application/json", "application/json, */*;q=0.5", "text/html;q=0, */*"] {
+            assert!(!takes(accept), "{accept}");
+        }
+        assert!(takes_page(&HeaderMap::new()));
     }
 
     #[test]

@@ -17,7 +17,6 @@ pub fn routes(dev_endpoints: bool) -> Vec<At> {
     if dev_endpoints {
         routes.extend([
             activity.get(development::activities),
-            At::new("/").get(development::index),
             At::new("/reset").get_alone(development::reset),
             At::new("/user").get(development::users),
             At::new("/follows").get(development::follows),

@@ -14,7 +14,12 @@ pub fn of_activity(tag: ActivityTag) -> String {
 
 /// The tag of an answer that is told by its bytes.
 pub fn of_body(body: &str) -> String {
-    quoted(&Sha256::digest(body)[..16])
+    of_bytes(body.as_bytes())
+}
+
+/// The tag of bytes.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    quoted(&Sha256::digest(bytes)[..16])
 }
 
 /// The tag of a page: follows from the ids, versions and names on it and from where it leads. XXH3 with 128 bits, by the

@@ -35,6 +35,7 @@ pub mod names;
 pub mod observe;
 pub mod openapi;
 pub mod operation;
+pub mod page;
 pub mod passage;
 pub mod position;
 pub mod problem;

@@ -13,22 +13,23 @@ use futures_util::{
 };
 
 use crate::{
-    classic, docs, operation,
+    classic, docs, operation, page,
     problem::{self, Failure},
     v1,
 };
 
 /// Every route that there can be.
 pub fn all() -> Vec<At> {
-    let mut all = of(true);
+    let mut all = of(true, true);
     all.push(operation::metrics_route());
     all
 }
 
 /// The routes of both surfaces, without that of metrics.
-pub fn of(dev_endpoints: bool) -> Vec<At> {
+pub fn of(dev_endpoints: bool, has_page: bool) -> Vec<At> {
     let surfaces = v1::routes().into_iter().chain(classic::routes(dev_endpoints));
-    surfaces.chain(operation::routes()).chain(docs::routes()).collect()
+    let pages = docs::routes().into_iter().chain(page::routes(dev_endpoints, has_page));
+    surfaces.chain(operation::routes()).chain(pages).collect()
 }
 
 /// A path with the methods that it has.

@@ -200,7 +200,7 @@ pub fn app(
         InitError = (),
     > + use<>,
 > {
-    let mut paths = routes::of(shared.dev_endpoints);
+    let mut paths = routes::of(shared.dev_endpoints, shared.has_page);
     if shared.has_metrics {
         paths.push(operation::metrics_route());
     }

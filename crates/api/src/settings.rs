@@ -25,6 +25,8 @@ pub struct Settings {
     pub profile: String,
     /// The routes for development.
     pub dev_endpoints: bool,
+    /// The page.
+    pub web: WebSettings,
     /// How to listen.
     pub server: ServerSettings,
     /// Where the data are.
@@ -65,6 +67,13 @@ pub struct TelemetrySettings {
     pub otlp_endpoint: Option<String>,
     /// The share of requests that are sampled, where the client does not say; from 0 to 1.
     pub sample_ratio: f64,
+}
+
+/// The page.
+#[derive(Clone, Copy, Debug)]
+pub struct WebSettings {
+    /// Whether it is served.
+    pub enabled: bool,
 }
 
 /// How to listen.

@@ -26,6 +26,8 @@ pub struct Shared {
     pub page_size: usize,
     /// Whether the routes for development are there.
     pub dev_endpoints: bool,
+    /// Whether the page is there.
+    pub has_page: bool,
     /// Origins that browsers may call from.
     pub cors_origins: Vec<String>,
     /// Decides who is let in while there is much to do.
@@ -57,6 +59,7 @@ impl Shared {
             services,
             page_size: settings.feed.page_size.max(1),
             dev_endpoints: settings.dev_endpoints,
+            has_page: settings.web.enabled,
             cors_origins: settings.server.cors_origins.clone(),
             origins: Origins::new(&settings.server, listen)?,
             draining: Arc::default(),

@@ -54,6 +54,8 @@ pub const TABLE: &[(&str, &str, Traffic)] = &[
     ("GET", "/openapi.json", DOCUMENT),
     ("GET", "/docs", DOCUMENT),
     ("GET", "/docs/{file}", DOCUMENT),
+    ("GET", "/web/{file}", DOCUMENT),
+    ("GET", "/web/vendor/{file}", DOCUMENT),
     ("GET", "/v1/users", LIST),
     ("GET", "/v1/users/{username}/following", LIST),
     ("GET", "/v1/users/{username}/followers", LIST),

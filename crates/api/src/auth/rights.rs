@@ -87,6 +87,8 @@ pub const TABLE: &[Line] = &[
     line("GET", "/openapi.json", Right::Open),
     line("GET", "/docs", Right::Open),
     line("GET", "/docs/{file}", Right::Open),
+    line("GET", "/web/{file}", Right::Open),
+    line("GET", "/web/vendor/{file}", Right::Open),
 ];
 
 /// What a route needs. One that has no line is the operators' alone.

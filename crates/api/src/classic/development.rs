@@ -1,23 +1,12 @@
 //! The routes for development.
 
 use serde::Serialize;
-use serde_json::json;
 
 use super::views::{ClassicActivityView, ClassicFollowView, ClassicUserView};
 use crate::{
     reply::{Answer, Reply},
     shared::Classic,
 };
-
-/// Say what this is.
-pub async fn index(_: Classic) -> Answer {
-    Reply::classic(&json!({
-        "name": "feed-me",
-        "version": env!("CARGO_PKG_VERSION"),
-        "documentation": "/docs",
-        "openapi": "/openapi.json",
-    }))
-}
 
 /// Wipe everything and load the fixture.
 pub async fn reset(app: Classic) -> Answer {

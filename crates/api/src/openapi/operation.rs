@@ -31,7 +31,7 @@ pub(crate) const TAGS: &[(&str, &str)] = &[
     ("events", "The log of all changes, for integrators."),
     ("webhooks", "The same, sent to an address of the subscriber's own, signed as Standard Webhooks."),
     ("classic", "The routes of the first feed-me."),
-    ("development", "Present only where `dev_endpoints` is on."),
+    ("development", "Present only where `dev_endpoints` is on; `/` also where `web.enabled` is."),
     ("operation", "For operators."),
 ];
 
@@ -56,6 +56,7 @@ pub(crate) struct Operation {
     successes: Vec<(u16, &'static str, Option<&'static str>)>,
     headers: Vec<(u16, &'static str, &'static str)>,
     media_type: &'static str,
+    has_page: bool,
     errors: Vec<&'static Kind>,
 }
 
@@ -85,6 +86,7 @@ impl Operation {
             successes: Vec::new(),
             headers: Vec::new(),
             media_type: "application/json",
+            has_page: false,
             errors: vec![problem::INTERNAL],
         };
         operation.of_surface().of_method().of_path().of_rights().of_traffic()
@@ -272,6 +274,19 @@ impl Operation {
         self
     }
 
+    /// The answer may also be a page for people.
+    pub(crate) fn or_page(self) -> Self {
+        Self { has_page: true, ..self }
+    }
+
+    /// A client may keep the answer and ask whether it is still right.
+    pub(crate) fn revalidated(mut self) -> Self {
+        let tag = header("If-None-Match", "Tags of what the client has; 304 where one is still right.");
+        self.parameters.push(tag.schema(Some(string())));
+        let unchanged = "What the client has is still right.";
+        self.header(200, "ETag", "Names this state of the answer.").answers_nothing(304, unchanged)
+    }
+
     /// A header of an answer.
     pub(crate) fn header(mut self, status: u16, name: &'static str, description: &'static str) -> Self {
         self.headers.push((status, name, description));
@@ -327,6 +342,10 @@ impl Operation {
                     _ => content.schema(Some(string())),
                 };
                 response = response.content(self.media_type, content.build());
+                if self.has_page {
+                    let page = ContentBuilder::new().schema(Some(string())).build();
+                    response = response.content("text/html", page);
+                }
             }
             for (_, name, description) in self.headers.iter().filter(|(at, ..)| at == status) {
                 response = response.header(*name, told(description));

@@ -431,7 +431,9 @@ fn development() -> Vec<Operation> {
         Operation::new(Get, path, "development", id, summary).answers(200, description, schema)
     };
     vec![
-        get("/", "index", "Say what this is", "Where to read on.", "Index"),
+        get("/", "index", "Open the page, or say what this is", "The page, or where to read on.", "Index")
+            .or_page()
+            .revalidated(),
         get("/reset", "reset", "Wipe everything and load the fixture", "The fixture.", "Reset")
             .fails(&[problem::RESET_REFUSED]),
         get("/user", "classicListUsers", "List users", "The first 1,000.", "ClassicUsers"),
@@ -464,5 +466,13 @@ fn operation() -> Vec<Operation> {
             "The part.",
             "Docs",
         ),
+        get("/web/{file}", "webFile", "Read a part of the page at /")
+            .of_media_type("*/*")
+            .answers(200, "The part.", "Docs")
+            .revalidated(),
+        get("/web/vendor/{file}", "webVendorFile", "Read a library that the page at / is made with")
+            .of_media_type("*/*")
+            .answers(200, "The library.", "Docs")
+            .revalidated(),
     ]
 }

@@ -29,6 +29,7 @@ const fn plain(name: &'static str) -> Known {
 /// Every setting, in the order of `config/default.toml`.
 pub(super) const KNOWN: &[Known] = &[
     plain("dev_endpoints"),
+    plain("web.enabled"),
     plain("server.listen"),
     plain("server.public_url"),
     plain("server.trusted_proxies"),

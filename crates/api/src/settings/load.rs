@@ -10,7 +10,8 @@ use actix_web::http::Uri;
 
 use super::{
     AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LimitSettings,
-    LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, TlsSettings, WebhookSettings,
+    LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, TlsSettings, WebSettings,
+    WebhookSettings,
     fault::SettingsError,
     layers::Layer,
     profile::file_layers,
@@ -106,6 +107,7 @@ fn profile_of(asked: &Asked, environment: &[(OsString, OsString)]) -> (String, S
 /// Reads every section before it gives up, so that all faults are found.
 fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
     let dev_endpoints = reader.boolean("dev_endpoints");
+    let web = reader.boolean("web.enabled");
     let server = server(reader);
     let database = database(reader);
     let feed = feed(reader);
@@ -120,6 +122,7 @@ fn read(reader: &mut Reader, profile: &str) -> Option<Settings> {
     Some(Settings {
         profile: profile.to_owned(),
         dev_endpoints: dev_endpoints?,
+        web: WebSettings { enabled: web? },
         server: server?,
         database: database?,
         feed: feed?,

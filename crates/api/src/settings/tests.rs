@@ -32,6 +32,7 @@ fn without_a_word_it_is_the_development_profile_with_the_contract_s_defaults() {
     let settings = with(&[]);
     assert_eq!(settings.profile, "development");
     assert!(settings.dev_endpoints);
+    assert!(settings.web.enabled);
     assert_eq!(settings.server.listen.to_string(), "127.0.0.1:5000");
     assert_eq!(settings.server.public_url, None);
     assert!(settings.server.trusted_proxies.is_empty() && settings.server.cors_origins.is_empty());
@@ -51,6 +52,7 @@ fn production_is_careful() {
     assert_eq!((settings.auth.mode, settings.auth.allow_open), (AuthMode::Keys, false));
     assert!(settings.auth.user_token_secrets.is_empty());
     assert!(!settings.dev_endpoints);
+    assert!(!settings.web.enabled);
     let limits = settings.limits;
     assert!(limits.enabled && !with(&[]).limits.enabled);
     assert_eq!((limits.read_per_minute, limits.write_per_minute, limits.heavy_per_minute), (3000, 600, 300));

@@ -98,7 +98,8 @@ async fn a_body_may_have_more_and_may_miss_its_type() {
 
 #[actix_web::test]
 async fn without_the_routes_for_development_nothing_is_there() {
-    let settings = feed_me_api::settings::Settings { dev_endpoints: false, ..settings() };
+    let web = feed_me_api::settings::WebSettings { enabled: false };
+    let settings = feed_me_api::settings::Settings { dev_endpoints: false, web, ..settings() };
     let world = World::with(services(), &settings).await;
     for path in ["/", "/reset", "/user", "/follows"] {
         world.get(path).await.tells(404, "not-found").text();

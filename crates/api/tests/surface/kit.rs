@@ -18,7 +18,7 @@ use feed_me_api::{
     services::Services,
     settings::{
         AuthMode, AuthSettings, DatabaseSettings, EventSettings, FeedEngine, FeedSettings, LimitSettings,
-        LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, WebhookSettings,
+        LogFormat, LogSettings, ServerSettings, Settings, TelemetrySettings, WebSettings, WebhookSettings,
     },
     shared::Shared,
 };
@@ -70,6 +70,7 @@ pub(crate) fn settings() -> Settings {
     Settings {
         profile: "development".to_owned(),
         dev_endpoints: true,
+        web: WebSettings { enabled: true },
         server: ServerSettings {
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: None,

@@ -10,5 +10,6 @@ mod fuzz;
 mod keys;
 mod kit;
 mod metrics;
+mod page;
 mod v1;
 mod wire;
