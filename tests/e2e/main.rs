@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on is a failed test")]
 
 mod activities;
+mod activity_streams;
 mod auth;
 mod batch;
 mod binary;

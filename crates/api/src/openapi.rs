@@ -16,6 +16,7 @@ use crate::{
     classic::views::{ClassicActivityView, ClassicFollowView, ClassicUserView},
     problem::{ClassicErrorView, FaultView, ProblemView},
     v1::{
+        activity_streams::{ActorView, AsActivityView, AsObjectView, OrderedCollectionPageView},
         batch::{BatchItemView, BatchView},
         changes::ChangesView,
         events::{EventPageView, EventView},
@@ -91,6 +92,10 @@ fn components() -> ComponentsBuilder {
         NotificationPageView<'static>,
         GroupView<'static>,
         ChangesView<'static>,
+        OrderedCollectionPageView<'static>,
+        AsActivityView<'static>,
+        AsObjectView<'static>,
+        ActorView<'static>,
         EventPageView,
         EventView,
         ClassicActivityView<'static>,

@@ -55,6 +55,7 @@ pub(crate) struct Operation {
     successes: Vec<(u16, &'static str, Option<&'static str>)>,
     headers: Vec<(u16, &'static str, &'static str)>,
     media_type: &'static str,
+    also: Vec<(&'static str, &'static str)>,
     errors: Vec<&'static Kind>,
 }
 
@@ -84,6 +85,7 @@ impl Operation {
             successes: Vec::new(),
             headers: Vec::new(),
             media_type: "application/json",
+            also: Vec::new(),
             errors: vec![problem::INTERNAL],
         };
         operation.of_surface().of_method().of_path().of_rights().of_traffic()
@@ -264,6 +266,12 @@ impl Operation {
         self
     }
 
+    /// The answer to who asks for it in another form, which is no error.
+    pub(crate) fn also_as(mut self, media_type: &'static str, schema: &'static str) -> Self {
+        self.also.push((media_type, schema));
+        self
+    }
+
     /// A header of an answer.
     pub(crate) fn header(mut self, status: u16, name: &'static str, description: &'static str) -> Self {
         self.headers.push((status, name, description));
@@ -319,6 +327,10 @@ impl Operation {
                     _ => content.schema(Some(string())),
                 };
                 response = response.content(self.media_type, content.build());
+                for (media_type, schema) in self.also.iter().filter(|_| *status == 200) {
+                    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(*schema)));
+                    response = response.content(*media_type, content.build());
+                }
             }
             for (_, name, description) in self.headers.iter().filter(|(at, ..)| at == status) {
                 response = response.header(*name, told(description));
