@@ -11,6 +11,7 @@ mod auth;
 mod batch;
 mod binary;
 mod classic;
+mod client;
 mod conventions;
 mod crash;
 mod engines;

@@ -44,6 +44,11 @@ impl World {
         self.server.lock().unwrap().address.clone()
     }
 
+    /// A typed client of the server.
+    pub(crate) fn client(&self) -> feed_me_client::Client {
+        feed_me_client::Client::new(&self.address()).unwrap()
+    }
+
     /// Host and port.
     pub(crate) fn host(&self) -> String {
         self.address().trim_start_matches("http://").to_owned()
