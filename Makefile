@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run fresh build test test-postman test-crash test-openapi fuzz lint fmt bench clean-data
+.PHONY: help run fresh build test test-postman test-crash test-cuts test-openapi fuzz lint fmt bench clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test-postman: ## the Postman collection alone
 
 test-crash: ## kill the server 20 times under load, on each database; nothing acknowledged may be lost or doubled
 	@scripts/test-crash
+
+test-cuts: ## cut a stream 1,000 times at random while ten writers write, on each database: the client's copy is the feed
+	@scripts/test-cuts
 
 test-openapi: ## ask a running server everything that its OpenAPI document allows, by schemathesis
 	@scripts/test-openapi

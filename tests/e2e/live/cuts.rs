@@ -29,7 +29,7 @@ const KEPT_MAX: usize = 40;
 const VIEWER: &str = "viewer";
 
 async fn a_stream_that_is_cut_again_and_again_while_ten_write_brings_the_feed(world: &World) {
-    let wanted = number_from("FEEDME_TEST_CUTS").unwrap_or(60);
+    let wanted = number_from("FEEDME_TEST_CUTS").unwrap_or(100);
     let mut chance = Chance::fresh();
     let client = world.client();
     client.create_user(VIEWER).await.unwrap();

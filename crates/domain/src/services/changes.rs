@@ -69,6 +69,11 @@ impl ChangeService {
     pub async fn friends(&self, viewer: &Username, since: Option<i64>) -> Result<FeedChanges> {
         let found = self.users.find(viewer).await?;
         let viewer = found.ok_or_else(|| Error::UnknownUser(viewer.clone()))?.key;
+        self.since(viewer, since).await
+    }
+
+    /// The same for a user who is known by the key.
+    pub async fn since(&self, viewer: UserKey, since: Option<i64>) -> Result<FeedChanges> {
         let extent = self.log.extent().await?;
         let resync = FeedChanges { position: extent.last, resync: true, ..FeedChanges::default() };
         let Some(since) = since else { return Ok(FeedChanges { resync: false, ..resync }) };
@@ -96,19 +101,6 @@ impl ChangeService {
         Ok(match self.of_met(met).await? {
             Some(told) => FeedChanges { position, ..told },
             None => resync,
-        })
-    }
-
-    /// What some changes mean for the friends feed of one user, who was told everything before them.
-    pub async fn told(&self, viewer: UserKey, changes: &[Change]) -> Result<FeedChanges> {
-        let mut met = Met::of(viewer);
-        for change in changes {
-            met.note(change);
-        }
-        let position = changes.last().map_or(0, |change| change.position);
-        Ok(match self.of_met(met).await? {
-            Some(told) => FeedChanges { position, ..told },
-            None => FeedChanges { position, resync: true, ..FeedChanges::default() },
         })
     }
 
