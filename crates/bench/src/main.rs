@@ -3,7 +3,7 @@
 use clap::Parser;
 use feed_me_bench::{
     cli::{Cli, Command, GenerateArgs},
-    constant,
+    constant, fan_out,
     generate::{self, Graph},
     load, pin, report, run,
 };
@@ -13,6 +13,7 @@ fn main() -> anyhow::Result<()> {
         Command::Generate(args) => generate(&args),
         Command::Load(args) => load::load(&args.feed_me, &args.database, &args.source()),
         Command::Run(args) => drive(run::run(&args)),
+        Command::FanOut(args) => drive(fan_out::run(&args)),
         Command::Report(args) => args.results.iter().try_for_each(|results| report::write(results)),
         Command::Constant(args) => actix_web::rt::System::new().block_on(constant::serve(&args)),
     }
