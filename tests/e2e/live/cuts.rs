@@ -2,8 +2,8 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::{Duration, Instant},
 };
 
 use feed_me_client::{
@@ -41,14 +41,20 @@ async fn a_stream_that_is_cut_again_and_again_while_ten_write_brings_the_feed(wo
     client.follow(VIEWER, "end").await.unwrap();
 
     let proxy = Proxy::before(world.host()).await;
-    let is_over = AtomicBool::new(false);
+    let (is_over, told) = (AtomicBool::new(false), AtomicUsize::new(0));
     let writers = join_all((0..WRITERS).map(|index| write(client.clone(), index, chance.split(), &is_over)));
     let cutting = async {
         let mut chance = chance.clone();
-        let mut cuts = 0;
+        let (mut cuts, mut before) = (0, 0);
         while cuts < wanted {
             let pause = u64::try_from(chance.below(120)).unwrap();
             tokio::time::sleep(Duration::from_millis(pause)).await;
+            // Mostly something has come since the last cut, or no client would ever get on; on a busy machine that takes longer.
+            let patience = Instant::now() + Duration::from_secs(5);
+            while !chance.one_in(20) && told.load(Ordering::Relaxed) == before && Instant::now() < patience {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            before = told.load(Ordering::Relaxed);
             cuts += u64::from(0 < proxy.cut());
         }
         is_over.store(true, Ordering::Relaxed);
@@ -58,9 +64,10 @@ async fn a_stream_that_is_cut_again_and_again_while_ten_write_brings_the_feed(wo
         client.post(&NewActivity::new("end", "ends")).await.unwrap();
         written.into_iter().sum::<usize>()
     };
-    let (written, listened) = tokio::join!(writing, listen(&proxy.address, &client));
+    let (written, listened) = tokio::join!(writing, listen(&proxy.address, &client, &told));
     let (feed, _) = FeedCopy::read(&client, VIEWER).await.unwrap();
-    let (copy, told, again) = listened;
+    let (copy, again) = listened;
+    let told = told.into_inner();
     eprintln!(
         "{wanted} cuts, {written} writes, {told} events, {again} told to read again, {} in the feed",
         feed.len()
@@ -73,13 +80,13 @@ fn name(index: usize) -> String {
     format!("writer {index}")
 }
 
-/// Follows the feed until somebody ends it. Gives the copy, the count of events, and how often it had to be read again.
-async fn listen(address: &str, client: &Client) -> (FeedCopy, usize, usize) {
+/// Follows the feed until somebody ends it, and counts the events. Gives the copy, and how often it had to be read again.
+async fn listen(address: &str, client: &Client, told: &AtomicUsize) -> (FeedCopy, usize) {
     let retries = Retries { first_pause: Duration::from_millis(2), ..Retries::default() };
     let cut_client = Client::builder(address).retries(retries).build().unwrap();
     let (mut copy, position) = FeedCopy::read(client, VIEWER).await.unwrap();
     let mut live = std::pin::pin!(cut_client.live(VIEWER).since(position).stream());
-    let (mut last, mut told, mut again) = (position, 0, 0);
+    let (mut last, mut again) = (position, 0);
     let mut came: HashMap<Uuid, usize> = HashMap::new();
     loop {
         let event = tokio::time::timeout(Duration::from_mins(1), live.next()).await;
@@ -87,7 +94,7 @@ async fn listen(address: &str, client: &Client) -> (FeedCopy, usize, usize) {
         let event = event.unwrap().unwrap();
         assert!(last <= event.position, "{event:?} behind {last}");
         last = event.position;
-        told += 1;
+        told.fetch_add(1, Ordering::Relaxed);
         if let Change::Added(activity) = &event.change {
             if is_steady(activity) {
                 let times = came.entry(activity.id).or_default();
@@ -96,7 +103,7 @@ async fn listen(address: &str, client: &Client) -> (FeedCopy, usize, usize) {
             }
             if activity.actor == "end" {
                 assert!(copy.apply(&event));
-                return (copy, told, again);
+                return (copy, again);
             }
         }
         if !copy.apply(&event) {

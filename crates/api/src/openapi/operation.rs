@@ -381,7 +381,9 @@ impl Operation {
 
 /// A parameter with its name and meaning.
 pub(crate) fn named(name: &str, description: &str) -> ParameterBuilder {
-    ParameterBuilder::new().name(name).description(Some(description)).required(Required::False)
+    // A new parameter is one of the path, which has to be there whatever is said; so the place is said first.
+    let parameter = ParameterBuilder::new().name(name).description(Some(description));
+    parameter.parameter_in(ParameterIn::Query).required(Required::False)
 }
 
 fn header(name: &str, description: &str) -> ParameterBuilder {
