@@ -1491,9 +1491,9 @@ export interface operations {
     classicPostActivity: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
-                "Idempotency-Key": string;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -1895,9 +1895,9 @@ export interface operations {
     };
     classicGetFeed: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The number of the page. */
-                page: number;
+                page?: number;
             };
             header?: never;
             path: {
@@ -2040,9 +2040,9 @@ export interface operations {
     classicFollow: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
-                "Idempotency-Key": string;
+                "Idempotency-Key"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -2279,9 +2279,9 @@ export interface operations {
     };
     classicGetFriendsFeed: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The number of the page. */
-                page: number;
+                page?: number;
             };
             header?: never;
             path: {
@@ -3056,11 +3056,11 @@ export interface operations {
                 /** @description The application's own id. */
                 external_id: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3217,9 +3217,9 @@ export interface operations {
     postActivity: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
-                "Idempotency-Key": string;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3479,13 +3479,13 @@ export interface operations {
     };
     postActivities: {
         parameters: {
-            query: {
+            query?: {
                 /** @description All or none: where one item is refused, nothing is stored. */
-                atomic: boolean;
+                atomic?: boolean;
             };
-            header: {
+            header?: {
                 /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
-                "Idempotency-Key": string;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3724,11 +3724,11 @@ export interface operations {
     getActivity: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 id: string;
@@ -3902,9 +3902,9 @@ export interface operations {
     deleteActivity: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description Tags of the versions that the client expects. */
-                "If-Match": string;
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -4061,9 +4061,9 @@ export interface operations {
     patchActivity: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description Tags of the versions that the client expects. */
-                "If-Match": string;
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -4288,17 +4288,17 @@ export interface operations {
     };
     listEvents: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The position to go on from; the oldest event that is kept, where there is none. */
-                after: string;
+                after?: string;
                 /** @description The most events. */
-                limit: number;
+                limit?: number;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4469,19 +4469,19 @@ export interface operations {
     };
     getFeed: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
                 /** @description Any of these verbs alone; repeatable. */
-                verb: string[];
+                verb?: string[];
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -4660,21 +4660,21 @@ export interface operations {
     };
     getFriendsFeed: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
                 /** @description Any of these verbs alone; repeatable. */
-                verb: string[];
+                verb?: string[];
                 /** @description Shows the user's own activities too. */
-                include_self: boolean;
+                include_self?: boolean;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -4853,15 +4853,15 @@ export interface operations {
     };
     getChanges: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The position that the client has; without it only the position of now is told. */
-                since: string;
+                since?: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -5040,11 +5040,11 @@ export interface operations {
                 /** @description The id of the activity. */
                 activity: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -5217,15 +5217,15 @@ export interface operations {
     };
     followFeed: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The position to go on from, as `id`s tell it; the stream begins now without it. `Last-Event-ID` goes first. */
-                since: string;
+                since?: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -5398,19 +5398,19 @@ export interface operations {
     };
     getMentions: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
                 /** @description Any of these verbs alone; repeatable. */
-                verb: string[];
+                verb?: string[];
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -5589,17 +5589,17 @@ export interface operations {
     };
     getNotifications: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -5777,9 +5777,9 @@ export interface operations {
     markNotifications: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
-                "Idempotency-Key": string;
+                "Idempotency-Key"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -6031,17 +6031,17 @@ export interface operations {
     };
     listKeys: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path?: never;
             cookie?: never;
@@ -6200,9 +6200,9 @@ export interface operations {
     createKey: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
-                "Idempotency-Key": string;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -6442,11 +6442,11 @@ export interface operations {
     getKey: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 id: string;
@@ -6760,19 +6760,19 @@ export interface operations {
     };
     listUsers: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
                 /** @description What the names begin with, literally. */
-                prefix: string;
+                prefix?: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path?: never;
             cookie?: never;
@@ -6931,11 +6931,11 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -7715,17 +7715,17 @@ export interface operations {
     };
     listBlocks: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -8248,17 +8248,17 @@ export interface operations {
     };
     listFollowers: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -8433,17 +8433,17 @@ export interface operations {
     };
     listFollowing: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -8619,9 +8619,9 @@ export interface operations {
     followMany: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
-                "Idempotency-Key": string;
+                "Idempotency-Key"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -8876,11 +8876,11 @@ export interface operations {
     getFollow: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -9294,9 +9294,9 @@ export interface operations {
     };
     unfollow: {
         parameters: {
-            query: {
+            query?: {
                 /** @description Keeps in the feed what was published up to now. */
-                keep_history: boolean;
+                keep_history?: boolean;
             };
             header?: never;
             path: {
@@ -9454,17 +9454,17 @@ export interface operations {
     };
     listMutes: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most items of the page. */
-                limit: number;
+                limit?: number;
                 /** @description A cursor of another page of the same list. */
-                cursor: string;
+                cursor?: string;
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -9991,11 +9991,11 @@ export interface operations {
                 /** @description The others; repeatable. */
                 with: components["schemas"]["Username"][];
             };
-            header: {
+            header?: {
                 /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
-                "Feed-Position": string;
+                "Feed-Position"?: string;
                 /** @description Tags of what the client has; 304 where one is still right. */
-                "If-None-Match": string;
+                "If-None-Match"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];
@@ -10169,9 +10169,9 @@ export interface operations {
     mintToken: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
-                "Idempotency-Key": string;
+                "Idempotency-Key"?: string;
             };
             path: {
                 username: components["schemas"]["Username"];

@@ -3,7 +3,9 @@
 // EventSource goes on by itself where a connection breaks, and sends the id of the last event, so nothing is lost and nothing
 // has to be read again, unless the server says so (`resync`).
 
-const server = new URLSearchParams(location.search).get("server") ?? location.origin;
+// ?server=http://127.0.0.1:5000, and ?post=… to post something at once.
+const asked = new URLSearchParams(location.search);
+const server = asked.get("server") ?? location.origin;
 
 class Problem extends Error {
   constructor(problem) {
@@ -40,6 +42,7 @@ export class LiveFeed {
     const stream = new EventSource(`${server}${this.#path}/live?since=${position}`);
     const put = ({ data }) => {
       const activity = JSON.parse(data);
+      console.info(`live: ${activity.object}`);
       this.#activities.set(activity.id, activity);
       this.#tell();
     };
@@ -104,6 +107,7 @@ async function story() {
     await post(new FormData(form).get("object"));
     form.reset();
   });
+  if (asked.has("post")) await post(asked.get("post"));
 }
 
 story().catch((error) => (state.textContent = error.message));
