@@ -24,6 +24,7 @@ mod page;
 mod people;
 mod reader;
 mod records;
+mod sieve;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -3,189 +3,47 @@
 //! A body has no names: those of the actor and the target are put in while a page is written, so a rename or an erasure
 //! shows at once and costs nothing. What stands in between is copied as it is.
 
+mod body;
+mod kept;
+
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    hint,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
-use feed_me_domain::{
-    Activity, ActivityId, FeedEntry, FeedItem, Placed, Position, Username, ports::Forgets,
-    services::ActivityService,
-};
-use quick_cache::{Weighter, sync::Cache};
+use feed_me_domain::{Activity, ActivityId, FeedItem, ports::Forgets, services::ActivityService};
+use parking_lot::RwLock;
 
-use crate::{problem::Failure, reply::written, views::ActivityView};
-
-/// What a body takes beside its text: the entry of the cache, the allocation.
-const OVERHEAD_BYTES: u64 = 120;
-/// Roughly what an activity's JSON has; only how the cache is laid out at first depends on it.
-const USUAL_BYTES: u64 = 300;
-
-/// An activity as `/v1` writes it, without its names: what follows the actor up to the target, and what follows that.
-#[derive(Debug)]
-pub struct Body {
-    version: i32,
-    /// Where the value of the verb ends.
-    verb_end: u32,
-    /// Where the target belongs.
-    target_at: u32,
-    text: Box<str>,
-}
-
-/// What stands before the actor.
-const BEFORE_ACTOR: &str = "{\"actor\":";
-const BEFORE_VERB: &str = ",\"verb\":";
-const BEFORE_OBJECT: &str = ",\"object\":";
-const BEFORE_TARGET: &str = ",\"target\":";
-const BEFORE_PUBLISHED: &str = ",\"published\":";
-
-impl Body {
-    /// The body of an activity.
-    pub fn of(activity: &Activity) -> Result<Self, Failure> {
-        let text = written(&ActivityView::from(activity))?;
-        let actor = quoted(&activity.actor);
-        let target = activity.target.as_ref().map_or_else(|| "null".to_owned(), quoted);
-        let verb = written(&activity.verb.as_str())?;
-        let object = written(&activity.object.as_ref().map(AsRef::<str>::as_ref))?;
-        // The order of the members is that of the view; a test holds the two together.
-        let verb_end = BEFORE_VERB.len() + verb.len();
-        let target_at = verb_end + BEFORE_OBJECT.len() + object.len() + BEFORE_TARGET.len();
-        let start = BEFORE_ACTOR.len() + actor.len();
-        let (Some(middle), Some(tail)) =
-            (text.get(start..start + target_at), text.get(start + target_at + target.len()..))
-        else {
-            return Err(Failure::internal(
-                "an activity is written in another order than its body".to_owned(),
-            ));
-        };
-        let place =
-            |at: usize| u32::try_from(at).map_err(|_| Failure::internal("a body has no end".to_owned()));
-        Ok(Self {
-            version: activity.version,
-            verb_end: place(verb_end)?,
-            target_at: place(target_at)?,
-            text: [middle, tail].concat().into(),
-        })
-    }
-
-    /// What stands between the actor and the target, and what follows.
-    fn parts(&self) -> (&str, &str) {
-        self.text.split_at(self.target_at as usize)
-    }
-
-    fn verb(&self) -> &str {
-        &self.text[BEFORE_VERB.len()..self.verb_end as usize]
-    }
-
-    fn object(&self) -> &str {
-        let from = self.verb_end as usize + BEFORE_OBJECT.len();
-        &self.text[from..self.target_at as usize - BEFORE_TARGET.len()]
-    }
-
-    /// The time to the second, without an offset.
-    fn classic_time(&self) -> &str {
-        // 2026-02-24T21:20:58 of "2026-02-24T21:20:58.123456Z", behind its quotation mark.
-        let from = self.target_at as usize + BEFORE_PUBLISHED.len() + 1;
-        &self.text[from..from + 19]
-    }
-}
-
-/// An item of a page with all that is needed to write it.
-#[derive(Clone, Debug)]
-pub struct Told {
-    position: Position,
-    actor: Username,
-    target: Option<Username>,
-    body: Arc<Body>,
-}
-
-impl Told {
-    /// What the tag of a page follows from.
-    pub fn state(&self) -> (ActivityId, i32, &Username, Option<&Username>) {
-        (self.position.id, self.body.version, &self.actor, self.target.as_ref())
-    }
-
-    /// Writes the item as `/v1` shows it.
-    pub fn write(&self, out: &mut String) {
-        let (middle, tail) = self.body.parts();
-        out.push_str(BEFORE_ACTOR);
-        push_quoted(out, self.actor.as_str());
-        out.push_str(middle);
-        match &self.target {
-            Some(target) => push_quoted(out, target.as_str()),
-            None => out.push_str("null"),
-        }
-        out.push_str(tail);
-    }
-
-    /// Writes the item as the classic routes show it.
-    pub fn write_classic(&self, out: &mut String) {
-        out.push_str(BEFORE_ACTOR);
-        push_quoted(out, self.actor.as_str());
-        out.push_str(",\"datetime\":\"");
-        out.push_str(self.body.classic_time());
-        out.push_str("\",\"object\":");
-        out.push_str(self.body.object());
-        out.push_str(BEFORE_TARGET);
-        push_quoted(out, self.target.as_ref().map_or("", Username::as_str));
-        out.push_str(BEFORE_VERB);
-        out.push_str(self.body.verb());
-        out.push('}');
-    }
-
-    /// About how many bytes it has when it is written.
-    pub fn size(&self) -> usize {
-        self.body.text.len() + self.actor.as_str().len() + 60
-    }
-}
-
-/// Writes a name as a JSON string. Hardly any name has a character that must be escaped.
-fn push_quoted(out: &mut String, name: &str) {
-    if name.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        out.push_str(&serde_json::Value::from(name).to_string());
-    } else {
-        out.push('"');
-        out.push_str(name);
-        out.push('"');
-    }
-}
-
-fn quoted(name: &Username) -> String {
-    let mut out = String::with_capacity(name.as_str().len() + 2);
-    push_quoted(&mut out, name.as_str());
-    out
-}
-
-#[derive(Clone)]
-struct ByBytes;
-
-impl Weighter<ActivityId, Arc<Body>> for ByBytes {
-    fn weight(&self, _: &ActivityId, body: &Arc<Body>) -> u64 {
-        body.text.len() as u64 + OVERHEAD_BYTES
-    }
-}
+pub use self::body::{Body, Told};
+use self::kept::KeptBodies;
+use crate::problem::Failure;
 
 /// The bodies that are kept, by the memory they may take.
 pub struct Bodies {
-    kept: Cache<ActivityId, Arc<Body>, ByBytes>,
+    kept: RwLock<KeptBodies>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
+/// Items of a page that are complete, and those of which the body is missing: before which of the others each belongs.
+type Gathered = (Vec<Told>, Vec<(usize, ActivityId)>);
+
 impl Bodies {
     /// Keeps bodies in at most so many bytes.
     pub fn new(memory: u64) -> Self {
-        let items = usize::try_from(memory / (USUAL_BYTES + OVERHEAD_BYTES)).unwrap_or(usize::MAX);
-        let kept = Cache::with_weighter(items, memory, ByBytes);
-        Self { kept, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        let budget = usize::try_from(memory).unwrap_or(usize::MAX);
+        Self {
+            kept: RwLock::new(KeptBodies::new(budget)),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
     }
 
     /// How many bodies are kept, and the bytes they take.
-    pub fn kept(&self) -> (usize, u64) {
-        (self.kept.len(), self.kept.weight())
+    pub fn kept(&self) -> (usize, usize) {
+        let kept = self.kept.read();
+        (kept.len(), kept.bytes())
     }
 
     /// How many bodies were there when they were looked for, and how many were not.
@@ -200,27 +58,37 @@ impl Bodies {
         items: Vec<FeedItem>,
         activities: &ActivityService,
     ) -> Result<Option<Vec<Told>>, Failure> {
-        let mut told = Vec::with_capacity(items.len());
-        let mut missing = Vec::new();
-        for item in items {
-            match item {
-                FeedItem::Whole(activity) => told.push(whole(&activity, Arc::new(Body::of(&activity)?))),
-                FeedItem::Entry(entry) => {
-                    let kept = self.kept.get(&entry.position.id);
-                    match kept.filter(|body| body.version == entry.version) {
-                        Some(body) => told.push(of_entry(entry, body)),
-                        // Its place is known: it goes in front of what comes next.
-                        None => missing.push((told.len(), entry.position.id)),
-                    }
-                }
-            }
-        }
+        let (told, missing) = self.gather(items)?;
         self.hits.fetch_add(told.len() as u64, Ordering::Relaxed);
         if missing.is_empty() {
             return Ok(Some(told));
         }
         self.misses.fetch_add(missing.len() as u64, Ordering::Relaxed);
         self.fetch(told, &missing, activities).await
+    }
+
+    fn gather(&self, items: Vec<FeedItem>) -> Result<Gathered, Failure> {
+        let kept = self.kept.read();
+        let found = items.iter().map(|item| match item {
+            FeedItem::Whole(_) => None,
+            FeedItem::Entry(entry) => {
+                kept.get(entry.position.id).filter(|body| body.version == entry.version)
+            }
+        });
+        let found: Vec<Option<&Body>> = found.collect();
+        // Every text is waited for at the same time here; one by one while the page is written it took twice as long.
+        hint::black_box(found.iter().flatten().fold(0, |all, body| all ^ body.touch()));
+        let mut told = Vec::with_capacity(items.len());
+        let mut missing = Vec::new();
+        for (item, body) in items.into_iter().zip(found) {
+            match (item, body) {
+                (FeedItem::Whole(activity), _) => told.push(Told::whole(&activity, Body::of(&activity)?)),
+                (FeedItem::Entry(entry), Some(body)) => told.push(Told::of_entry(entry, body.clone())),
+                // Its place is known: it goes in front of what comes next.
+                (FeedItem::Entry(entry), None) => missing.push((told.len(), entry.position.id)),
+            }
+        }
+        Ok((told, missing))
     }
 
     /// Reads what is missing and puts each before the item that it was found before.
@@ -235,80 +103,32 @@ impl Bodies {
         let mut found: HashMap<ActivityId, Activity> =
             found.into_iter().map(|activity| (activity.id, activity)).collect();
         let mut told = Vec::with_capacity(kept.len() + missing.len());
+        let mut fresh = Vec::with_capacity(missing.len());
         let mut kept = kept.into_iter();
         let mut taken = 0;
         for (before, id) in missing {
             told.extend(kept.by_ref().take(before - taken));
             taken = *before;
             let Some(activity) = found.remove(id) else { return Ok(None) };
-            let body = Arc::new(Body::of(&activity)?);
-            self.kept.insert(*id, body.clone());
+            let body = Body::of(&activity)?;
+            fresh.push((*id, body.clone()));
             // The row may be newer than the entry; then all of it is.
-            told.push(whole(&activity, body));
+            told.push(Told::whole(&activity, body));
         }
         told.extend(kept);
+        let mut keeping = self.kept.write();
+        for (id, body) in fresh {
+            keeping.insert(id, body);
+        }
         Ok(Some(told))
     }
 }
 
-fn of_entry(entry: FeedEntry, body: Arc<Body>) -> Told {
-    Told { position: entry.position, actor: entry.actor, target: entry.target, body }
-}
-
-fn whole(activity: &Activity, body: Arc<Body>) -> Told {
-    Told { position: activity.place(), actor: activity.actor.clone(), target: activity.target.clone(), body }
-}
-
 impl Forgets for Bodies {
     fn forget(&self, ids: &[ActivityId]) {
+        let mut kept = self.kept.write();
         for id in ids {
-            self.kept.remove(id);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use feed_me_domain::{Data, ExternalId, Object, Timestamp, Verb};
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::classic::views::ClassicActivityView;
-
-    fn told(activity: &Activity) -> Told {
-        whole(activity, Arc::new(Body::of(activity).unwrap()))
-    }
-
-    proptest! {
-        #[test]
-        fn an_item_is_written_as_its_views_are(
-            actor in "[^/\\pC\\s]{3,20}",
-            verb in "[^\0]{1,20}",
-            object in proptest::option::of("[^\0]{0,40}"),
-            target in proptest::option::of("[a-z\"\\\\é]{1,10}"),
-            external_id in proptest::option::of("[^\0]{1,10}"),
-            edited in proptest::bool::ANY,
-            micros in -62_135_596_800_000_000_i64..253_402_300_799_999_999,
-        ) {
-            prop_assume!(Username::parse(&actor).is_ok());
-            let activity = Activity {
-                id: ActivityId::from_uuid(uuid::Uuid::from_u128(7)),
-                actor: Username::parse(&actor).unwrap(),
-                verb: Verb::parse(&verb).unwrap(),
-                object: object.map(|object| Object::parse(&object).unwrap()),
-                target: target.map(|target| Username::parse(&target).unwrap()),
-                published: Timestamp::from_micros(micros).unwrap(),
-                edited_at: edited.then_some(Timestamp::EPOCH),
-                external_id: external_id.map(|id| ExternalId::parse(&id).unwrap()),
-                data: Data::parse(r#"{"a":[1,"x"]}"#).unwrap(),
-                version: 3,
-            };
-            let mut out = String::new();
-            told(&activity).write(&mut out);
-            prop_assert_eq!(out, written(&ActivityView::from(&activity)).unwrap());
-            let mut out = String::new();
-            told(&activity).write_classic(&mut out);
-            prop_assert_eq!(out, written(&ClassicActivityView::from(&activity)).unwrap());
+            kept.remove(*id);
         }
     }
 }

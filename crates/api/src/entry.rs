@@ -1,10 +1,10 @@
 //! The way into every route, in one place: a request is let in or turned away, its caller may or may not, their limit is
 //! counted, and then the handler has so long and no longer.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use actix_web::{
-    Error, HttpMessage,
+    Error,
     body::{BoxBody, MessageBody},
     dev::{HttpServiceFactory, ServiceRequest, ServiceResponse},
     http::Method,
@@ -16,6 +16,7 @@ use feed_me_domain::Right;
 use crate::{
     auth::{guard, rights},
     limits::Client,
+    passage::Passage,
     position,
     problem::{self, Failure},
     routes::At,
@@ -51,6 +52,10 @@ async fn enter<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let passage = Passage::of(request.request());
+    if let Some(passage) = &passage {
+        passage.takes(path);
+    }
     // A method that the path does not have is answered without anybody being asked who they are.
     let Some(door) = doors.iter().find(|door| door.method == *request.method()) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
@@ -66,7 +71,7 @@ async fn enter<B: MessageBody + 'static>(
         Err(busy) => return Ok(request.error_response(busy)),
     };
     let asked = request.request().clone();
-    let work = within(path, (door.right, traffic), &shared, request, next);
+    let work = within((path, door.right, traffic), &shared, (request, passage), next);
     match tokio::time::timeout(shared.request_timeout, inside.work(work)).await {
         Ok((Ok(response), Some(busy))) if response.status().as_u16() == busy.kind.status => {
             Ok(response.error_response(busy))
@@ -80,10 +85,9 @@ async fn enter<B: MessageBody + 'static>(
 }
 
 async fn within<B: MessageBody + 'static>(
-    path: &'static str,
-    (right, traffic): (Right, Traffic),
+    (path, right, traffic): (&'static str, Right, Traffic),
     shared: &Shared,
-    request: ServiceRequest,
+    (request, passage): (ServiceRequest, Option<Rc<Passage>>),
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let acting = match guard::admit(path, right, shared, &request).await {
@@ -101,10 +105,12 @@ async fn within<B: MessageBody + 'static>(
     } else if let Err(failure) = guard::await_position(right, shared, &request).await {
         request.error_response(failure)
     } else {
-        request.extensions_mut().insert(acting);
+        if let Some(passage) = passage {
+            passage.admit(acting);
+        }
         let _forgets = guard::forgets(shared, request.method(), path);
         let mut response = next.call(request).await?.map_into_boxed_body();
-        position::tell(&shared.services, &mut response).await;
+        position::tell(path, &shared.services, &mut response).await;
         response
     };
     if let Some(counted) = counted {

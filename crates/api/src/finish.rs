@@ -2,7 +2,7 @@
 //! truth.
 
 use actix_web::{
-    Error, HttpMessage,
+    Error,
     body::{BoxBody, MessageBody},
     dev::{ResponseHead, ServiceRequest, ServiceResponse},
     http::header::{self, HeaderMap, HeaderValue},
@@ -11,9 +11,9 @@ use actix_web::{
 
 use crate::{
     classic,
+    passage::Passage,
     problem::{self, ClassicErrorView, Failure, ProblemView},
     reply::written,
-    request_id::RequestId,
 };
 
 const VARY: [&str; 3] = ["Accept", "Accept-Encoding", "Authorization"];
@@ -50,9 +50,9 @@ fn failure_of(response: &ServiceResponse) -> Option<Failure> {
 
 /// Writes the failure as the surface of the route tells it, and logs what is our own fault.
 fn rendered(response: ServiceResponse, failure: &Failure) -> ServiceResponse {
-    let is_classic = response.request().match_pattern().is_some_and(|route| classic::is_classic(&route));
-    let id = response.request().extensions().get::<RequestId>().cloned();
-    let id = id.map(|id| id.0).unwrap_or_default();
+    let passage = Passage::of(response.request());
+    let is_classic = passage.as_ref().and_then(|passage| passage.route()).is_some_and(classic::is_classic);
+    let id = passage.as_ref().map(|passage| &*passage.id.0).unwrap_or_default();
     // Whom we turn away is counted; a line for each would add to the load.
     if failure.status().is_server_error() && failure.kind != problem::OVERLOADED {
         let cause = failure.cause.as_deref().unwrap_or(&failure.detail);
@@ -63,7 +63,7 @@ fn rendered(response: ServiceResponse, failure: &Failure) -> ServiceResponse {
         let error = failure.to_string();
         (failure.classic_status(), "application/json", written(&ClassicErrorView { error: &error }))
     } else {
-        let problem = ProblemView::of_request(failure, &path, &id);
+        let problem = ProblemView::of_request(failure, &path, id);
         (failure.status(), "application/problem+json", written(&problem))
     };
     response.map_body(|head: &mut ResponseHead, _| {

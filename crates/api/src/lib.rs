@@ -3,7 +3,7 @@
 //! A request goes guard ([`auth`]) → route ([`v1`], [`classic`], [`operation`]) → handler → service → port. What all handlers share is
 //! small and apart: the way in ([`body`], [`members`], [`names`], [`query`], [`keyed`]), the way out ([`views`],
 //! [`reply`], [`problem`], [`error`], [`finish`]), who is let in ([`entry`], with [`shedding`], [`limits`] and
-//! [`auth`]; [`traffic`] says what each route takes), and what is told about it ([`observe`], [`metrics`], [`openapi`]).
+//! [`auth`]; [`traffic`] says what each route takes), and what is known and told about it ([`passage`], [`observe`], [`metrics`], [`openapi`]).
 //!
 //! Around it stands the binary: [`cli`] says what can be typed, [`commands`] does it, with [`settings`] and [`logging`];
 //! [`app`] puts everything together, and [`transfer`] reads and writes files.
@@ -33,6 +33,7 @@ pub mod names;
 pub mod observe;
 pub mod openapi;
 pub mod operation;
+pub mod passage;
 pub mod position;
 pub mod problem;
 pub mod query;

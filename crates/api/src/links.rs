@@ -107,12 +107,20 @@ fn is_host(raw: &str) -> bool {
     let plain = raw
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'));
+    if !plain {
+        return false;
+    }
+    // Nearly every one is so simple that it need not be read as all that an authority can be.
+    let (host, port) = raw.split_once(':').map_or((raw, None), |(host, port)| (host, Some(port)));
+    if !raw.contains(['[', ']']) && port.is_none_or(|port| !port.contains(':')) {
+        return !host.is_empty() && port.is_none_or(|port| port.parse::<u16>().is_ok());
+    }
     let port_is_fine =
         |authority: &Authority| match authority.as_str()[authority.host().len()..].strip_prefix(':') {
             None => authority.host().len() == raw.len(),
             Some(port) => port.parse::<u16>().is_ok(),
         };
-    plain && raw.parse::<Authority>().is_ok_and(|it| !it.host().is_empty() && port_is_fine(&it))
+    raw.parse::<Authority>().is_ok_and(|it| !it.host().is_empty() && port_is_fine(&it))
 }
 
 /// What a proxy tells about the request it took.

@@ -9,23 +9,26 @@ use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
 use feed_me_domain::{ActivityId, KeyId, Username};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::problem::{self, Failure};
+use crate::{
+    passage::route_of,
+    problem::{self, Failure},
+};
 
 /// The segments of the path that the route gives a name.
-pub struct PathNames(Vec<(String, String)>);
+pub struct PathNames(Vec<(&'static str, String)>);
 
 impl PathNames {
     /// Pairs the `{parameters}` of a pattern with the raw segments of a path; both have the same slashes.
-    pub(crate) fn of(pattern: &str, path: &str) -> Self {
+    pub(crate) fn of(pattern: &'static str, path: &str) -> Self {
         let pairs = pattern.split('/').zip(path.split('/')).filter_map(|(part, raw)| {
             let name = part.strip_prefix('{')?.strip_suffix('}')?;
-            Some((name.to_owned(), raw.to_owned()))
+            Some((name, raw.to_owned()))
         });
         Self(pairs.collect())
     }
 
     fn raw(&self, parameter: &str) -> Result<&str, Failure> {
-        let found = self.0.iter().find(|(name, _)| name == parameter);
+        let found = self.0.iter().find(|(name, _)| *name == parameter);
         found.map(|(_, raw)| raw.as_str()).ok_or_else(|| {
             Failure::internal(format!("the path has no parameter '{parameter}' that a handler asks for"))
         })
@@ -67,13 +70,16 @@ impl FromRequest for PathNames {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let pattern = request.match_pattern().unwrap_or_default();
-        ready(Ok(Self::of(&pattern, request.uri().path())))
+        let pattern = route_of(request).unwrap_or_default();
+        ready(Ok(Self::of(pattern, request.uri().path())))
     }
 }
 
 /// Decodes a segment strictly: what is no escape, or no UTF-8 in the end, is refused.
 pub(crate) fn decoded(raw: &str) -> Result<String, &'static str> {
+    if !raw.contains('%') {
+        return Ok(raw.to_owned());
+    }
     let mut out = Vec::with_capacity(raw.len());
     let mut bytes = raw.bytes();
     while let Some(byte) = bytes.next() {
@@ -108,6 +114,10 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 /// Writes a name as a segment of a path.
 pub fn encoded(name: &str) -> Cow<'_, str> {
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    if name.bytes().all(stays) {
+        return Cow::Borrowed(name);
+    }
     utf8_percent_encode(name, SEGMENT).into()
 }
 

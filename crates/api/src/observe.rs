@@ -1,6 +1,6 @@
 //! One log line for every request.
 
-use std::{sync::Arc, time::Instant};
+use std::{rc::Rc, sync::Arc, time::Instant};
 
 use actix_web::{
     Error, HttpMessage,
@@ -13,6 +13,7 @@ use actix_web::{
 
 use crate::{
     metrics::Metrics,
+    passage::Passage,
     request_id::{self, RequestId},
     shared::Shared,
 };
@@ -22,55 +23,48 @@ pub async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let id = RequestId::of(request.headers());
+    let passage = Passage::begin(RequestId::of(request.headers()));
     let mut line = LogLine {
         trace_id: request_id::trace_id(request.headers()).map(str::to_owned),
         method: request.method().clone(),
         started: Instant::now(),
-        route: None,
         status: None,
-        id: id.clone(),
+        passage: passage.clone(),
         metrics: request.app_data::<Data<Shared>>().map(|shared| shared.services.metrics.clone()),
     };
-    request.extensions_mut().insert(id);
+    request.extensions_mut().insert(passage);
     let _in_flight = line.metrics.as_ref().map(|metrics| metrics.requests.begin());
     let mut response = next.call(request).await?;
-    if let Ok(value) = HeaderValue::from_str(&line.id.0) {
+    if let Ok(value) = HeaderValue::from_str(&line.passage.id.0) {
         response.headers_mut().insert(request_id::HEADER, value);
     }
-    line.answered(&response);
+    line.status = Some(response.status().as_u16());
     Ok(response)
 }
 
 /// The line, written when the request is over: also when the client is gone before its answer was. It names the request
 /// itself, without a span around the work: a span cost as much as the page.
 struct LogLine {
-    id: RequestId,
+    passage: Rc<Passage>,
     trace_id: Option<String>,
     method: Method,
     started: Instant,
-    route: Option<String>,
     status: Option<u16>,
     metrics: Option<Arc<Metrics>>,
-}
-
-impl LogLine {
-    fn answered<B>(&mut self, response: &ServiceResponse<B>) {
-        self.route = response.request().match_pattern();
-        self.status = Some(response.status().as_u16());
-    }
 }
 
 impl Drop for LogLine {
     fn drop(&mut self) {
         let elapsed = self.started.elapsed();
+        let route = self.passage.route();
         if let Some(metrics) = &self.metrics {
-            metrics.requests.count(self.route.as_deref(), &self.method, self.status, elapsed);
+            metrics.requests.count(route, &self.method, self.status, elapsed);
         }
         let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        let (request_id, trace_id, method) = (&*self.id.0, self.trace_id.as_deref(), self.method.as_str());
+        let (request_id, trace_id, method) =
+            (&*self.passage.id.0, self.trace_id.as_deref(), self.method.as_str());
         // The route's pattern, not the path: that is as the client wrote it, and names people.
-        let route = self.route.as_deref().unwrap_or("none");
+        let route = route.unwrap_or("none");
         if let Some(status) = self.status {
             tracing::info!(request_id, trace_id, method, route, status, elapsed_us, "answered");
         } else {

@@ -69,10 +69,10 @@ pub async fn wait(services: &Services, method: &Method, headers: &HeaderMap) -> 
 }
 
 /// Tells the position of a write in its answer.
-pub async fn tell<B>(services: &Services, response: &mut ServiceResponse<B>) {
+pub async fn tell<B>(route: &str, services: &Services, response: &mut ServiceResponse<B>) {
     let method = response.request().method();
-    let writes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method)
-        || response.request().match_pattern().is_some_and(|route| route == "/reset");
+    let writes =
+        [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method) || route == "/reset";
     if !writes || !response.status().is_success() {
         return;
     }

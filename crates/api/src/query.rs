@@ -68,18 +68,19 @@ impl Query {
         Ok(PageRequest { limit, cursor })
     }
 
-    /// The query written anew with other values of `name`.
+    /// The query written anew with another value of `name`.
     pub fn with(&self, name: &str, value: &str) -> String {
-        let kept = self.0.iter().filter(|(given, _)| given != name);
-        let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
         let mut written = String::with_capacity(value.len() + 32);
-        for (name, value) in kept.chain([(name, value)]) {
-            if !written.is_empty() {
-                written.push('&');
-            }
-            written.extend([&crate::names::encoded(name), "=", &crate::names::encoded(value)]);
-        }
+        self.write_without(&mut written, name);
+        written.extend([name, "=", &crate::names::encoded(value)]);
         written
+    }
+
+    /// Appends the query written anew without `name`, as far as the place where one more parameter may follow.
+    pub fn write_without(&self, out: &mut String, name: &str) {
+        for (name, value) in self.0.iter().filter(|(given, _)| given != name) {
+            out.extend([&crate::names::encoded(name), "=", &crate::names::encoded(value), "&"]);
+        }
     }
 }
 
@@ -101,7 +102,10 @@ pub fn cut(value: &str) -> String {
 fn decoded(raw: &str) -> Result<String, Failure> {
     let refused =
         |why: &str| Failure::new(problem::MALFORMED_QUERY, format!("'{}' in the query {why}", cut(raw)));
-    crate::names::decoded(&raw.replace('+', "%20")).map_err(refused)
+    if raw.contains('+') {
+        return crate::names::decoded(&raw.replace('+', "%20")).map_err(refused);
+    }
+    crate::names::decoded(raw).map_err(refused)
 }
 
 #[cfg(test)]

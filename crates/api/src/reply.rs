@@ -178,14 +178,14 @@ pub fn feed<T>(
 
 /// Where a page leads, as a `Link` header has it (RFC 8288).
 pub fn links<T>(shared: &Shared, request: &HttpRequest, query: &Query, page: &Page<T>) -> String {
-    let here = format!("{}{}", shared.origin(request), path_of(request));
-    let mut links = String::with_capacity(2 * (here.len() + 160));
+    let (origin, path) = (shared.origin(request), path_of(request));
+    let mut links = String::with_capacity(2 * (origin.len() + path.len() + 160));
     let next = page.next.iter().map(|cursor| (cursor, "next"));
     for (cursor, relation) in next.chain([(&page.previous, "prev")]) {
-        if !links.is_empty() {
-            links.push_str(", ");
-        }
-        links.extend(["<", &here, "?", &query.with("cursor", cursor.as_str()), ">; rel=\"", relation, "\""]);
+        links.extend([if links.is_empty() { "<" } else { ", <" }, &origin, &path, "?"]);
+        query.write_without(&mut links, "cursor");
+        // Nor has a cursor one that a query escapes.
+        links.extend(["cursor=", cursor.as_str(), ">; rel=\"", relation, "\""]);
     }
     links
 }

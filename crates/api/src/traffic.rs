@@ -4,7 +4,7 @@
 
 use actix_web::http::Method;
 
-use crate::{limits::Class, query::Query, shedding::Rank};
+use crate::{limits::Class, problem::Failure, query::Query, shedding::Rank};
 
 /// What a request needs of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +97,11 @@ impl Traffic {
             return self;
         }
         // A query that cannot be read is refused by the handler.
-        let Ok(query) = Query::parse(query) else { return self };
-        if !query.all("cursor").is_empty() {
+        let Ok(page) = page_of(query) else { return self };
+        let Page { has_cursor, number: page } = page;
+        if has_cursor {
             self.rank = self.rank.min(Rank::List);
         }
-        let page = query.all("page").first().and_then(|page| page.parse::<u64>().ok()).unwrap_or(1);
         if self.needs == Needs::Feed && 1 < page {
             self.rank = self.rank.min(Rank::List);
             if DEEP_ITEMS <= (page - 1).saturating_mul(page_size as u64) {
@@ -110,6 +110,27 @@ impl Traffic {
         }
         self
     }
+}
+
+/// Which page a query asks for.
+struct Page {
+    has_cursor: bool,
+    number: u64,
+}
+
+fn page_of(query: &str) -> Result<Page, Failure> {
+    let number = |page: Option<&str>| page.and_then(|page| page.parse::<u64>().ok()).unwrap_or(1);
+    if query.contains(['%', '+']) {
+        let query = Query::parse(query)?;
+        let has_cursor = !query.all("cursor").is_empty();
+        return Ok(Page { has_cursor, number: number(query.all("page").first().copied()) });
+    }
+    // Nothing has to be decoded, as in nearly every query.
+    let value_of = |name: &str| {
+        let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.find(|(given, _)| *given == name).map(|(_, value)| value)
+    };
+    Ok(Page { has_cursor: value_of("cursor").is_some(), number: number(value_of("page")) })
 }
 
 #[cfg(test)]

@@ -30,6 +30,17 @@ pub struct Load {
     pub counted: Duration,
     /// How many requests are due in a second; none: as many as go.
     pub rate: Option<f64>,
+    /// Whether the driver never sleeps. To wake it costs the server 5 µs of CPU an answer in a virtual machine, and the
+    /// slower the server, the more often the driver has gone to sleep: what is compared would be the driver. Not where
+    /// PostgreSQL needs the driver's core.
+    pub is_awake: bool,
+}
+
+/// Keeps the driver's thread from sleeping: whenever nothing else is to be done, sockets are looked at again.
+async fn stay_awake() {
+    loop {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Drives the server at `address` with `mix` and tells what came of it. The first wrong answer ends it.
@@ -46,6 +57,7 @@ pub async fn measure(
         None => clients::closed(address, scripts, &shared).await?,
         Some(rate) => clients::open(address, scripts, &shared, pacer::start(rate)).await?,
     };
+    let awake = load.is_awake.then(|| tokio::task::spawn_local(stay_awake()));
     tokio::time::sleep(load.warm_up).await;
     shared.borrow_mut().is_counting = true;
     let before = watched.usage();
@@ -58,6 +70,9 @@ pub async fn measure(
     }
     for client in clients {
         client.await?;
+    }
+    if let Some(awake) = awake {
+        awake.abort();
     }
     let shared = shared.borrow();
     if let Some(wrong) = &shared.wrong {

@@ -191,12 +191,13 @@ impl Run<'_> {
         self.args.only.is_empty() || self.args.only.iter().any(|part| name.contains(part.as_str()))
     }
 
-    fn load(self, connections: u32, rate: Option<f64>) -> Load {
+    fn load(self, connections: u32, rate: Option<f64>, is_awake: bool) -> Load {
         Load {
             connections,
             warm_up: Duration::from_secs_f64(self.args.warm_up),
             counted: Duration::from_secs_f64(self.args.seconds),
             rate,
+            is_awake,
         }
     }
 
@@ -218,7 +219,10 @@ impl Run<'_> {
         let connections = scenario.connections.unwrap_or(self.args.connections);
         let watched = Watched::new(server.pid(), Some(&self.wish.database));
         let material = |connection| subjects.material(&scenario.pages, connection);
-        let load = self.load(connections, rate);
+        // PostgreSQL works for whatever is not read from memory, and its processes need a core.
+        let is_postgres_idle = self.wish.engine == "index" && scenario.mix == Mix::READS;
+        let is_awake = server.is_pinned() && (is_postgres_idle || self.wish.database.kind() == "SQLite");
+        let load = self.load(connections, rate, is_awake);
         Ok(Outcome::Measured(measure(server.address(), &watched, scenario.mix, material, load).await?))
     }
 
@@ -243,7 +247,7 @@ impl Run<'_> {
         let pages = subjects.first.clone();
         let material = |_| Material { pages: pages.clone(), ..Material::default() };
         let watched = Watched::new(server.pid(), None);
-        let load = self.load(self.args.connections, None);
+        let load = self.load(self.args.connections, None, server.is_pinned());
         measure(server.address(), &watched, Mix::READS, material, load).await
     }
 }

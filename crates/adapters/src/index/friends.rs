@@ -4,60 +4,77 @@
 //! first page for all, it is the newest of all, which lies in one array. The best of the heads say from which authors the
 //! page can come at all: as many authors as the page has items. Second those timelines are merged by a heap.
 //!
-//! Deep in the feed of somebody who follows many, every head would have to be searched. There a stretch of the order of all
-//! is walked first: it holds a page unless the followees are quiet, and then the two steps do.
+//! For who follows many, to look at every head takes longer than to walk down a stretch of the order of all, of which much
+//! is theirs, and so it does even for fewer deep in a feed, where every head would have to be searched. There the walk comes
+//! first, no longer than what it may save; where the followees are quiet it does not fill the page, and the two steps do.
+//!
+//! What a page costs in a large index is waiting for memory: each of its items lies somewhere else. So whatever can be read
+//! without knowing more is read for all first, and the processor waits for many of them at once.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    ops::ControlFlow,
+};
 
 use feed_me_domain::Direction;
 
 use super::{
+    log::Line,
     page::{Found, LOOKED_AT_MAX, Wish},
     reader::Reader,
-    records::Slot,
-    state::State,
+    records::{Records, Slot},
+    state::{NO_HEAD, State},
     timeline::Timeline,
 };
 
-/// From so many heads that have to be searched on, the order of all is walked first.
+/// From so many followees on, a stretch of the order of all is walked before any head is looked at.
+const WALK_FIRST_FROM: usize = 500;
+/// From so many heads that have to be searched on, a longer one is.
 const WALK_FROM: usize = 200;
-/// How many activities of that order are looked at for each head that need not be searched then.
-const WALKED_A_HEAD: usize = 4;
+/// How many activities of that order are passed in the time that the search for one head takes.
+const WALKED_A_SEARCH: usize = 12;
 
 pub(super) fn read(state: &State, wish: &Wish<'_>) -> Found {
     let nobody = Reader::default();
     let reader = state.reader(wish.owner).unwrap_or(&nobody);
+    let many = reader.edges();
+    if WALK_FIRST_FROM <= many
+        && let Some(slots) = walk(state, reader, wish, many)
+    {
+        return Found::Slots(slots);
+    }
     let mut heads = Heads::new(wish);
     let oneself = wish.query.filter.includes_self().then_some(wish.owner);
-    let mut searched = Vec::new();
     let muted = reader.muted();
-    for &author in reader.plain().iter().chain(&oneself) {
-        let head = state.head(author);
+    let is_heard = |author: u32| muted.is_empty() || muted.binary_search(&author).is_err();
+    let authors = || reader.plain().iter().copied().chain(oneself);
+    // First all of them, then what follows from it: what is read side by side is waited for once.
+    let newest: Vec<i64> = authors().map(|author| state.head(author)).collect();
+    let mut searched = Vec::new();
+    for (author, head) in authors().zip(newest) {
         if head < wish.gap.0 {
             // The whole timeline lies below: of that going down, the head is known; going up, nothing is there.
-            if wish.direction() == Direction::Forward
-                && heads.admits(head)
-                && (muted.is_empty() || muted.binary_search(&author).is_err())
-            {
-                heads.offer(head, Source::whole(state, author));
+            let may_be_next = wish.direction() == Direction::Forward && head != NO_HEAD;
+            if may_be_next && heads.admits(head) && is_heard(author) {
+                heads.offer(head, Lead::Whole(author));
             }
-        } else if muted.is_empty() || muted.binary_search(&author).is_err() {
+        } else if is_heard(author) {
             searched.push(author);
         }
     }
     if WALK_FROM <= searched.len()
-        && let Some(slots) = walk(state, reader, wish, WALKED_A_HEAD * searched.len())
+        && let Some(slots) = walk(state, reader, wish, WALKED_A_SEARCH * searched.len())
     {
         return Found::Slots(slots);
     }
-    for author in searched {
-        if let Some(timeline) = state.author(author) {
-            let below = timeline.below(wish.gap, &state.records);
-            heads.offer_part(timeline, below, (0, timeline.len()));
-        }
+    let searched: Vec<&Timeline> = searched.iter().filter_map(|author| state.author(*author)).collect();
+    let below = Timeline::below_each(&searched, wish.gap, &state.records);
+    for (timeline, below) in searched.into_iter().zip(below) {
+        heads.offer_part(timeline, below, (0, timeline.len()));
     }
     for (author, spans) in reader.bounded() {
-        if muted.binary_search(author).is_ok() {
+        if !is_heard(*author) {
             continue;
         }
         let Some(timeline) = state.author(*author) else { continue };
@@ -69,6 +86,14 @@ pub(super) fn read(state: &State, wish: &Wish<'_>) -> Found {
     merge(state, heads, wish)
 }
 
+/// Whose head it is.
+enum Lead<'s> {
+    /// An author's, of whom everything may come. The timeline is looked at when it is known to be needed.
+    Whole(u32),
+    /// That of a part of a timeline.
+    Part(Source<'s>),
+}
+
 /// The part of a timeline that a page may come from.
 struct Source<'s> {
     timeline: &'s Timeline,
@@ -78,12 +103,7 @@ struct Source<'s> {
     to: usize,
 }
 
-impl<'s> Source<'s> {
-    fn whole(state: &'s State, author: u32) -> Option<Self> {
-        let timeline = state.author(author)?;
-        Some(Self { timeline, from: 0, to: timeline.len() })
-    }
-
+impl Source<'_> {
     /// Takes the next one in walking order.
     fn next(&mut self, direction: Direction) -> Option<usize> {
         if self.to <= self.from {
@@ -109,7 +129,7 @@ struct Heads<'s> {
     enough: usize,
     /// The ranks of the best so far, the least of them on top.
     best: BinaryHeap<Reverse<i64>>,
-    kept: Vec<(i64, Source<'s>)>,
+    kept: Vec<(i64, Lead<'s>)>,
 }
 
 impl<'s> Heads<'s> {
@@ -120,10 +140,7 @@ impl<'s> Heads<'s> {
 
     /// Of two heads the one of greater rank comes first on the page.
     fn rank(&self, time: i64) -> i64 {
-        match self.direction {
-            Direction::Forward => time,
-            Direction::Backward => !time,
-        }
+        rank(self.direction, time)
     }
 
     /// Whether a head of this time may be on the page, as far as is known. Equal times decide nothing.
@@ -132,15 +149,19 @@ impl<'s> Heads<'s> {
             || self.best.peek().is_some_and(|Reverse(least)| *least <= self.rank(time))
     }
 
-    fn offer(&mut self, time: i64, source: Option<Source<'s>>) {
-        let Some(source) = source.filter(|_| self.admits(time)) else { return };
+    fn offer(&mut self, time: i64, lead: Lead<'s>) {
+        if !self.admits(time) {
+            return;
+        }
         let rank = self.rank(time);
-        self.kept.push((rank, source));
-        if self.enough < usize::MAX {
+        self.kept.push((rank, lead));
+        if self.enough == usize::MAX {
+            return;
+        }
+        if self.best.len() < self.enough {
             self.best.push(Reverse(rank));
-            if self.enough < self.best.len() {
-                self.best.pop();
-            }
+        } else if let Some(mut least) = self.best.peek_mut() {
+            *least = Reverse(rank);
         }
     }
 
@@ -155,52 +176,99 @@ impl<'s> Heads<'s> {
                 Direction::Forward => to - 1,
                 Direction::Backward => from,
             };
-            self.offer(timeline.time(head), Some(Source { timeline, from, to }));
+            self.offer(timeline.time(head), Lead::Part(Source { timeline, from, to }));
         }
     }
 
     /// The sources that the page can come from.
-    fn sources(self) -> Vec<Source<'s>> {
+    fn sources(self, state: &'s State) -> Vec<Source<'s>> {
         let least =
             (self.enough <= self.best.len()).then(|| self.best.peek().map_or(i64::MIN, |least| least.0));
         let least = least.unwrap_or(i64::MIN);
-        self.kept.into_iter().filter(|(rank, _)| least <= *rank).map(|(_, source)| source).collect()
+        let leads = self.kept.into_iter().filter(|(rank, _)| least <= *rank);
+        let sources = leads.filter_map(|(_, lead)| match lead {
+            Lead::Whole(author) => {
+                state.author(author).map(|timeline| Source { timeline, from: 0, to: timeline.len() })
+            }
+            Lead::Part(source) => Some(source),
+        });
+        sources.collect()
     }
 }
 
-/// What comes next from a source: rank, then the same for the id, then which source.
-type Candidate = (i64, u128, usize);
+/// What of two is greater comes first on the page.
+fn rank(direction: Direction, time: i64) -> i64 {
+    match direction {
+        Direction::Forward => time,
+        Direction::Backward => !time,
+    }
+}
+
+/// What comes next from a source. The record is looked at only where times are equal.
+struct Candidate<'s> {
+    rank: i64,
+    slot: Slot,
+    source: usize,
+    direction: Direction,
+    records: &'s Records,
+}
+
+impl Candidate<'_> {
+    fn id(&self) -> u128 {
+        self.records.get(self.slot).id()
+    }
+}
+
+impl Ord for Candidate<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank.cmp(&other.rank).then_with(|| match self.direction {
+            Direction::Forward => self.id().cmp(&other.id()),
+            Direction::Backward => other.id().cmp(&self.id()),
+        })
+    }
+}
+
+impl PartialOrd for Candidate<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Candidate<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Candidate<'_> {}
 
 fn merge(state: &State, heads: Heads<'_>, wish: &Wish<'_>) -> Found {
     let direction = wish.direction();
-    let mut sources = heads.sources();
-    let candidate = |sources: &mut [Source<'_>], number: usize| -> Option<(Candidate, Slot)> {
-        let source = &mut sources[number];
+    let records = &state.records;
+    let mut sources = heads.sources(state);
+    let candidate = |source: &mut Source<'_>, number: usize| {
         let index = source.next(direction)?;
-        let (time, slot) = (source.timeline.time(index), source.timeline.slot(index));
-        let id = state.records.get(slot).id();
-        Some(match direction {
-            Direction::Forward => ((time, id, number), slot),
-            Direction::Backward => ((!time, !id, number), slot),
-        })
+        let (rank, slot) = (rank(direction, source.timeline.time(index)), source.timeline.slot(index));
+        Some(Candidate { rank, slot, source: number, direction, records })
     };
-    let firsts: Vec<_> = (0..sources.len()).filter_map(|number| candidate(&mut sources, number)).collect();
+    let firsts: Vec<_> =
+        sources.iter_mut().enumerate().filter_map(|(number, source)| candidate(source, number)).collect();
     let mut heap = BinaryHeap::from(firsts);
     let mut found = Vec::with_capacity(wish.needed().min(LOOKED_AT_MAX));
     let mut looked_at = 0;
     while found.len() < wish.needed() {
         let Some(mut top) = heap.peek_mut() else { break };
-        let ((_, _, number), slot) = *top;
-        match candidate(&mut sources, number) {
+        let (number, slot) = (top.source, top.slot);
+        match candidate(&mut sources[number], number) {
             // One sift instead of two.
             Some(next) => *top = next,
-            None => drop(std::collections::binary_heap::PeekMut::pop(top)),
+            None => drop(PeekMut::pop(top)),
         }
         if looked_at == LOOKED_AT_MAX {
             return Found::TooMuch;
         }
         looked_at += 1;
-        if wish.takes_all() || wish.takes(state.records.get(slot).verb) {
+        if wish.takes_all() || wish.takes(records.get(slot).verb) {
             found.push(slot);
         }
     }
@@ -209,26 +277,41 @@ fn merge(state: &State, heads: Heads<'_>, wish: &Wish<'_>) -> Found {
 
 /// Looks for the page in the order of all; none where so many activities do not hold it.
 fn walk(state: &State, reader: &Reader, wish: &Wish<'_>, walked_max: usize) -> Option<Vec<Slot>> {
+    match wish.direction() {
+        Direction::Forward => {
+            walked(state.log.down_from(wish.gap, &state.records), state, reader, wish, walked_max)
+        }
+        Direction::Backward => {
+            walked(state.log.up_from(wish.gap, &state.records), state, reader, wish, walked_max)
+        }
+    }
+}
+
+fn walked(
+    mut lines: impl Iterator<Item = Line>,
+    state: &State,
+    reader: &Reader,
+    wish: &Wish<'_>,
+    walked_max: usize,
+) -> Option<Vec<Slot>> {
     let oneself = wish.query.filter.includes_self().then_some(wish.owner);
     let mut found = Vec::with_capacity(wish.needed().min(walked_max));
-    let mut take = |slots: &mut dyn Iterator<Item = Slot>| -> bool {
-        for _ in 0..walked_max {
-            if found.len() == wish.needed() {
-                return true;
-            }
-            // The end of the log is the end of the feed, or the floor, which the caller knows.
-            let Some(slot) = slots.next() else { return true };
-            let record = state.records.get(slot);
-            let is_shown = reader.shows(record.actor, record.published) || oneself == Some(record.actor);
+    let mut left = walked_max;
+    let stopped = lines.try_for_each(|line| {
+        if reader.may_follow(line.actor) || oneself == Some(line.actor) {
+            let record = state.records.get(line.slot);
+            let is_shown = oneself == Some(line.actor) || reader.shows(line.actor, record.published);
             if is_shown && wish.takes(record.verb) {
-                found.push(slot);
+                found.push(line.slot);
             }
         }
-        found.len() == wish.needed()
-    };
-    let is_whole = match wish.direction() {
-        Direction::Forward => take(&mut state.log.down_from(wish.gap, &state.records)),
-        Direction::Backward => take(&mut state.log.up_from(wish.gap, &state.records)),
-    };
-    is_whole.then_some(found)
+        left -= 1;
+        if left == 0 || found.len() == wish.needed() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    // The end of the order is the end of the feed, or the floor, which the caller knows.
+    (stopped.is_continue() || found.len() == wish.needed()).then_some(found)
 }

@@ -2,13 +2,20 @@
 
 use super::records::{Place, Records, Slot};
 
-/// How many slots a chunk has at most.
+/// How many lines a chunk has at most.
 const CHUNK: usize = 4096;
 
-/// The total order, ascending; 4 bytes an activity.
+/// An activity in the order. Whose it is stands beside it, so that a walk over those of many others touches no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) slot: Slot,
+    pub(super) actor: u32,
+}
+
+/// The total order, ascending; 8 bytes an activity.
 #[derive(Default)]
 pub(super) struct Log {
-    chunks: Vec<Vec<Slot>>,
+    chunks: Vec<Vec<Line>>,
     /// When the first of each chunk was published, so that finding a chunk touches no record.
     firsts: Vec<i64>,
 }
@@ -27,7 +34,7 @@ impl Log {
         let equal = self.firsts[start..].partition_point(|time| *time == place.0);
         let ties = &self.chunks[start..start + equal];
         let is_below =
-            |chunk: &Vec<Slot>| chunk.first().is_some_and(|slot| records.get(*slot).place() < place);
+            |chunk: &Vec<Line>| chunk.first().is_some_and(|line| records.get(line.slot).place() < place);
         (start + ties.partition_point(is_below)).saturating_sub(1)
     }
 
@@ -36,29 +43,30 @@ impl Log {
         let below = self
             .chunks
             .get(chunk)
-            .map_or(0, |chunk| chunk.partition_point(|slot| records.get(*slot).place() < place));
+            .map_or(0, |chunk| chunk.partition_point(|line| records.get(line.slot).place() < place));
         Point { chunk, below }
     }
 
     /// Puts a slot at its place.
     pub(super) fn insert(&mut self, place: Place, slot: Slot, records: &Records) {
+        let line = Line { slot, actor: records.get(slot).actor };
         let Point { chunk, below } = self.point(place, records);
         let is_last = chunk + 1 == self.chunks.len();
-        let Some(slots) = self.chunks.get_mut(chunk) else {
-            return self.begin_chunk(place.0, slot);
+        let Some(lines) = self.chunks.get_mut(chunk) else {
+            return self.begin_chunk(place.0, line);
         };
-        if slots.len() < CHUNK {
-            slots.insert(below, slot);
+        if lines.len() < CHUNK {
+            lines.insert(below, line);
             if below == 0 {
                 self.firsts[chunk] = place.0;
             }
         } else if below == CHUNK && is_last {
-            self.begin_chunk(place.0, slot);
+            self.begin_chunk(place.0, line);
         } else {
             let mut upper = Vec::with_capacity(CHUNK);
-            upper.extend_from_slice(&slots[CHUNK / 2..]);
-            slots.truncate(CHUNK / 2);
-            let first = records.get(upper[0]).published;
+            upper.extend_from_slice(&lines[CHUNK / 2..]);
+            lines.truncate(CHUNK / 2);
+            let first = records.get(upper[0].slot).published;
             self.chunks.insert(chunk + 1, upper);
             self.firsts.insert(chunk + 1, first);
             self.insert(place, slot, records);
@@ -66,16 +74,16 @@ impl Log {
     }
 
     /// Adds what lies above all that is there.
-    pub(super) fn push(&mut self, time: i64, slot: Slot) {
+    pub(super) fn push(&mut self, time: i64, line: Line) {
         match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK => last.push(slot),
-            _ => self.begin_chunk(time, slot),
+            Some(last) if last.len() < CHUNK => last.push(line),
+            _ => self.begin_chunk(time, line),
         }
     }
 
-    fn begin_chunk(&mut self, time: i64, slot: Slot) {
+    fn begin_chunk(&mut self, time: i64, line: Line) {
         let mut chunk = Vec::with_capacity(CHUNK);
-        chunk.push(slot);
+        chunk.push(line);
         self.chunks.push(chunk);
         self.firsts.push(time);
     }
@@ -85,20 +93,20 @@ impl Log {
         let Point { chunk, below } = self.point(place, records);
         let (chunk, below) = match self.chunks.get(chunk) {
             // It is the first of the chunk that follows.
-            Some(slots) if slots.len() == below => (chunk + 1, 0),
+            Some(lines) if lines.len() == below => (chunk + 1, 0),
             _ => (chunk, below),
         };
-        let Some(slots) = self.chunks.get_mut(chunk) else { return };
-        if slots.get(below).is_none_or(|slot| records.get(*slot).place() != place) {
+        let Some(lines) = self.chunks.get_mut(chunk) else { return };
+        if lines.get(below).is_none_or(|line| records.get(line.slot).place() != place) {
             return;
         }
-        slots.remove(below);
-        match slots.first() {
+        lines.remove(below);
+        match lines.first() {
             None => {
                 self.chunks.remove(chunk);
                 self.firsts.remove(chunk);
             }
-            Some(first) if below == 0 => self.firsts[chunk] = records.get(*first).published,
+            Some(first) if below == 0 => self.firsts[chunk] = records.get(first.slot).published,
             Some(_) => {}
         }
     }
@@ -108,11 +116,11 @@ impl Log {
         &'a self,
         place: Place,
         records: &'a Records,
-    ) -> impl Iterator<Item = Slot> + 'a {
+    ) -> impl Iterator<Item = Line> + 'a {
         let Point { chunk, below } = self.point(place, records);
-        let here = self.chunks.get(chunk).map_or(&[][..], |slots| &slots[..below]);
+        let here = self.chunks.get(chunk).map_or(&[][..], |lines| &lines[..below]);
         let rest = self.chunks[..chunk.min(self.chunks.len())].iter().rev();
-        here.iter().rev().chain(rest.flat_map(|slots| slots.iter().rev())).copied()
+        here.iter().rev().chain(rest.flat_map(|lines| lines.iter().rev())).copied()
     }
 
     /// Everything from a place up, the least first.
@@ -120,11 +128,11 @@ impl Log {
         &'a self,
         place: Place,
         records: &'a Records,
-    ) -> impl Iterator<Item = Slot> + 'a {
+    ) -> impl Iterator<Item = Line> + 'a {
         let Point { chunk, below } = self.point(place, records);
-        let here = self.chunks.get(chunk).map_or(&[][..], |slots| &slots[below..]);
+        let here = self.chunks.get(chunk).map_or(&[][..], |lines| &lines[below..]);
         let rest = self.chunks[(chunk + 1).min(self.chunks.len())..].iter();
-        here.iter().chain(rest.flat_map(|slots| slots.iter())).copied()
+        here.iter().chain(rest.flat_map(|lines| lines.iter())).copied()
     }
 
     /// Takes out so many of the oldest, or all there are.
@@ -134,11 +142,11 @@ impl Log {
         for (index, chunk) in self.chunks.iter_mut().enumerate() {
             let left = count - gone.len();
             if left < chunk.len() {
-                gone.extend(chunk.drain(..left));
-                self.firsts[index] = records.get(chunk[0]).published;
+                gone.extend(chunk.drain(..left).map(|line| line.slot));
+                self.firsts[index] = records.get(chunk[0].slot).published;
                 break;
             }
-            gone.extend_from_slice(chunk);
+            gone.extend(chunk.iter().map(|line| line.slot));
             whole += 1;
         }
         self.chunks.drain(..whole);
@@ -148,6 +156,6 @@ impl Log {
 
     /// The oldest of all.
     pub(super) fn oldest(&self) -> Option<Slot> {
-        self.chunks.first()?.first().copied()
+        Some(self.chunks.first()?.first()?.slot)
     }
 }

@@ -1,6 +1,6 @@
 //! Reading pages out of the copy.
 
-use feed_me_domain::{Direction, FeedItem, FeedKind, FeedQuery, FeedSlice};
+use feed_me_domain::{Direction, FeedKind, FeedQuery, FeedSlice};
 
 use super::{
     friends,
@@ -87,8 +87,7 @@ pub(super) fn read(state: &State, query: &FeedQuery) -> Read {
         // What is missing may lie below the floor.
         return Read::AskSql;
     }
-    let entries = slots.into_iter().skip(wish.skip).map(|slot| state.entry(slot).map(FeedItem::Entry));
-    match entries.collect() {
+    match state.entries(slots.get(wish.skip..).unwrap_or_default()) {
         Some(items) => Read::Slice(FeedSlice { owner: person.id, position: state.position, items }),
         None => Read::AskSql,
     }

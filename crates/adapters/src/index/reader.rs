@@ -1,6 +1,13 @@
 //! Whose activities reach a user, and which of them.
 
+use std::cmp::Ordering;
+
 use feed_me_domain::{RelationKind, Window};
+
+use super::sieve::Sieve;
+
+/// From so many edges on, a sieve is worth its memory.
+const SIEVE_FROM: usize = 256;
 
 /// A span of `published` in microseconds, both ends inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +36,8 @@ impl Span {
 pub(super) struct Reader {
     /// Whom the user follows without bounds.
     plain: Vec<u32>,
+    /// For who follows many.
+    sieve: Sieve,
     special: Option<Box<Special>>,
 }
 
@@ -87,9 +96,25 @@ impl Reader {
         self.plain.push(followee);
     }
 
-    /// What is not needed any more after filling.
-    pub(super) fn shrink(&mut self) {
+    /// Whether there may be an edge to another user. Who follows few is not worth a sieve, and may have any.
+    #[inline]
+    pub(super) fn may_follow(&self, other: u32) -> bool {
+        self.sieve.may_hold(other)
+    }
+
+    /// Makes everything as it should be after filling.
+    pub(super) fn settle(&mut self) {
         self.plain.shrink_to_fit();
+        self.sift();
+    }
+
+    fn sift(&mut self) {
+        self.sieve = if self.edges() < SIEVE_FROM {
+            Sieve::default()
+        } else {
+            let bounded = self.bounded().iter().map(|(other, _)| *other);
+            Sieve::of(self.edges(), self.plain.iter().copied().chain(bounded))
+        };
     }
 
     /// Replaces an edge by what its windows say; answers by how many edges there are more.
@@ -108,7 +133,14 @@ impl Reader {
             }
         }
         self.tidy();
-        self.edges().cast_signed() - before.cast_signed()
+        let after = self.edges();
+        match after.cmp(&before) {
+            Ordering::Less => self.sift(),
+            Ordering::Greater if self.sieve.has_room_for(after) => self.sieve.add(followee),
+            Ordering::Greater if SIEVE_FROM <= after => self.sift(),
+            Ordering::Greater | Ordering::Equal => {}
+        }
+        after.cast_signed() - before.cast_signed()
     }
 
     /// Sets whether the user blocks or mutes another.

@@ -271,9 +271,9 @@ proptest! {
         }
         let below: Vec<u32> = model.iter().filter(|(place, _)| *place < gap).map(|(_, slot)| *slot).collect();
         let above: Vec<u32> = model.iter().filter(|(place, _)| gap <= *place).map(|(_, slot)| *slot).collect();
-        let down: Vec<u32> = log.down_from(gap, &records).collect();
+        let down: Vec<u32> = log.down_from(gap, &records).map(|line| line.slot).collect();
         prop_assert_eq!(down.into_iter().rev().collect::<Vec<_>>(), below.clone());
-        prop_assert_eq!(log.up_from(gap, &records).collect::<Vec<_>>(), above.clone());
+        prop_assert_eq!(log.up_from(gap, &records).map(|line| line.slot).collect::<Vec<_>>(), above.clone());
         let at = timeline.below(gap, &records);
         prop_assert_eq!(&timeline.slots()[..at], below);
         prop_assert_eq!(&timeline.slots()[at..], above);
@@ -290,7 +290,7 @@ fn a_log_of_many_chunks_takes_insertions_anywhere() {
         log.insert(*place, *slot, &records);
     }
     let walked: Vec<Place> =
-        log.up_from((i64::MIN, 0), &records).map(|slot| records.get(slot).place()).collect();
+        log.up_from((i64::MIN, 0), &records).map(|line| records.get(line.slot).place()).collect();
     assert_eq!(walked.len(), 20_000);
     assert!(walked.is_sorted());
     for (place, _) in &slots[..15_000] {

@@ -45,7 +45,11 @@ impl Timeline {
 
     /// How many lie below a place.
     pub(super) fn below(&self, place: Place, records: &Records) -> usize {
-        let start = self.times.partition_point(|time| *time < place.0);
+        self.settled(self.before(place.0), place, records)
+    }
+
+    /// How many lie below a place, where so many lie before its time.
+    fn settled(&self, start: usize, place: Place, records: &Records) -> usize {
         if self.times.get(start) != Some(&place.0) {
             return start;
         }
@@ -63,6 +67,30 @@ impl Timeline {
     /// How many were published until an instant, that one included.
     pub(super) fn until(&self, time: i64) -> usize {
         self.times.partition_point(|own| *own <= time)
+    }
+
+    /// How many of each lie below a place. All are searched in step: a search alone waits for memory at each of its steps,
+    /// in step they wait together. None of them may be empty.
+    pub(super) fn below_each(timelines: &[&Self], place: Place, records: &Records) -> Vec<usize> {
+        // A base that the answer is not below, and how many from there on it may be.
+        let mut spans: Vec<(usize, usize)> = timelines.iter().map(|timeline| (0, timeline.len())).collect();
+        let mut is_open = true;
+        while is_open {
+            is_open = false;
+            for (timeline, (base, size)) in timelines.iter().zip(&mut spans) {
+                if 1 < *size {
+                    let half = *size / 2;
+                    *base += if timeline.times[*base + half] < place.0 { half } else { 0 };
+                    *size -= half;
+                    is_open |= 1 < *size;
+                }
+            }
+        }
+        let settled = timelines.iter().zip(spans).map(|(timeline, (base, _))| {
+            let start = base + usize::from(timeline.times[base] < place.0);
+            timeline.settled(start, place, records)
+        });
+        settled.collect()
     }
 
     /// The slot at a place, and where it stands.

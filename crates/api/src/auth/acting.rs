@@ -5,12 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use feed_me_domain::{
     ActivityDraft, Attempt, Caller, Denial, Error, Keyed, Username, ports::Atomicity, services::BatchResults,
 };
 
-use crate::problem::Failure;
+use crate::{passage::Passage, problem::Failure};
 
 /// Who sent a request that was let in.
 #[derive(Clone)]
@@ -21,14 +21,19 @@ impl FromRequest for Acting {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let acting = request.extensions().get::<Self>().cloned();
+        let acting = Passage::of(request).and_then(|passage| passage.acting().cloned());
         ready(acting.ok_or_else(|| Failure::internal("a request was let in without a word who sent it")))
     }
 }
 
 /// What the idempotency keys of a request are told apart by.
 pub fn credential_of(request: &HttpRequest) -> Vec<u8> {
-    request.extensions().get::<Acting>().map(|acting| acting.0.credential()).unwrap_or_default()
+    let passage = Passage::of(request);
+    passage
+        .as_ref()
+        .and_then(|passage| passage.acting())
+        .map(|acting| acting.0.credential())
+        .unwrap_or_default()
 }
 
 impl Acting {

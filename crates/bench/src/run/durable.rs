@@ -26,7 +26,7 @@ pub(super) async fn scenarios(run: Run<'_>, subjects: &Subjects) -> anyhow::Resu
                 server.wait_until_ready(false)?;
                 let watched = Watched::new(server.pid(), Some(&run.wish.database));
                 let material = |connection| subjects.material(&subjects.first, connection);
-                let load = run.load(CLIENTS, None);
+                let load = run.load(CLIENTS, None, false);
                 measure(server.address(), &watched, Mix::POSTS, material, load).await.map(Outcome::Measured)
             }
         };
