@@ -7,7 +7,7 @@ use feed_me_domain::{RelationKind, Window};
 use super::sieve::Sieve;
 
 /// From so many edges on, a sieve is worth its memory.
-const SIEVE_FROM: usize = 256;
+const SIEVE_FROM: usize = 64;
 
 /// A span of `published` in microseconds, both ends inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,16 +74,30 @@ impl Reader {
         })
     }
 
-    /// Whether an activity of another user reaches this one through a follow.
-    pub(super) fn shows(&self, other: u32, published: i64) -> bool {
-        if self.plain.binary_search(&other).is_err() {
-            let Some(special) = &self.special else { return false };
-            let Ok(at) = special.bounded.binary_search_by_key(&other, |(key, _)| *key) else { return false };
-            if !special.bounded[at].1.iter().any(|span| span.contains(published)) {
-                return false;
+    /// Which of some users are followed without bounds. All are searched in step: a search alone waits for memory at each
+    /// of its steps, in step they wait together.
+    pub(super) fn holds_plain(&self, others: &[u32]) -> Vec<bool> {
+        let mut bases = vec![0; others.len()];
+        let mut size = self.plain.len();
+        while 1 < size {
+            let half = size / 2;
+            for (base, other) in bases.iter_mut().zip(others) {
+                *base += if self.plain[*base + half] <= *other { half } else { 0 };
             }
+            size -= half;
         }
-        self.muted().binary_search(&other).is_err()
+        bases.into_iter().zip(others).map(|(base, other)| self.plain.get(base) == Some(other)).collect()
+    }
+
+    /// Whether an activity of another user reaches this one through a follow, where it is known whether that is without
+    /// bounds.
+    pub(super) fn shows_as(&self, other: u32, is_plain: bool, published: impl Fn() -> i64) -> bool {
+        let is_in_bounds = || {
+            let bounded = self.bounded();
+            let at = bounded.binary_search_by_key(&other, |(key, _)| *key);
+            at.is_ok_and(|at| bounded[at].1.iter().any(|span| span.contains(published())))
+        };
+        (is_plain || is_in_bounds()) && self.muted().binary_search(&other).is_err()
     }
 
     /// How many edges there are.
@@ -100,6 +114,11 @@ impl Reader {
     #[inline]
     pub(super) fn may_follow(&self, other: u32) -> bool {
         self.sieve.may_hold(other)
+    }
+
+    /// Whether [`may_follow`](Self::may_follow) says anything.
+    pub(super) fn has_sieve(&self) -> bool {
+        self.sieve.has_room_for(1)
     }
 
     /// Makes everything as it should be after filling.
