@@ -325,7 +325,9 @@ async fn what_moves_much_for_many_at_once_reaches_each_of_them(world: &World) {
         reader.follows(&world.user("niko")).await.is(201);
     });
     // Who posts meanwhile is told as well, once to each.
-    let post = async { drop(eric.posts("share", "meanwhile").await.is(201)) };
+    let post = async {
+        eric.posts("share", "meanwhile").await.is(201);
+    };
     tokio::join!(futures_util::future::join_all(follows), post);
     for stream in &mut streams {
         let mut told = stream.told(3).await;
