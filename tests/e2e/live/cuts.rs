@@ -89,7 +89,7 @@ async fn listen(address: &str, client: &Client, told: &AtomicUsize) -> (FeedCopy
     let (mut last, mut again) = (position, 0);
     let mut came: HashMap<Uuid, usize> = HashMap::new();
     loop {
-        let event = tokio::time::timeout(Duration::from_mins(1), live.next()).await;
+        let event = tokio::time::timeout(Duration::from_mins(3), live.next()).await;
         let event = event.unwrap_or_else(|_| panic!("nothing comes any more, behind {last}"));
         let event = event.unwrap().unwrap();
         assert!(last <= event.position, "{event:?} behind {last}");
