@@ -51,6 +51,14 @@ impl Bodies {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
 
+    /// Keeps the body of an activity that was just written: feeds will ask for it next.
+    pub fn note(&self, activity: &Activity) {
+        // What cannot be kept is read when it is asked for.
+        if let Ok(body) = Body::of(activity) {
+            self.kept.write().insert(activity.id, body);
+        }
+    }
+
     /// Completes the items of a page. What is not kept is read by one question; none where an activity is not there any
     /// more, so that the page has to be read again.
     pub async fn complete(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use feed_me_domain::{
-    CursorCodec,
+    Activity, CursorCodec,
     ports::{Clock, EventLog, FeedFacts, IdempotencyStore, SecretRepository, SecretSource, Stores},
     services::{
         ActivityService, ApplicationKeyService, ChangeService, DevelopmentService, EventService, FeedService,
@@ -64,6 +64,13 @@ pub struct Services {
 }
 
 impl Services {
+    /// Keeps the body of what was just written, where feeds are made of bodies.
+    pub fn note(&self, activity: &Activity) {
+        if self.index.is_some() {
+            self.bodies.note(activity);
+        }
+    }
+
     /// Wires the services to `stores`.
     pub fn new(
         stores: &Stores,

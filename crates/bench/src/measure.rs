@@ -55,9 +55,12 @@ pub async fn measure(
     let shared = Rc::new(RefCell::new(Shared::new()?));
     let clients = match load.rate {
         None => clients::closed(address, scripts, &shared).await?,
-        Some(rate) => clients::open(address, scripts, &shared, pacer::start(rate)).await?,
+        Some(rate) => {
+            let due = if load.is_awake { pacer::watch(rate) } else { pacer::start(rate) };
+            clients::open(address, scripts, &shared, due).await?
+        }
     };
-    let awake = load.is_awake.then(|| tokio::task::spawn_local(stay_awake()));
+    let awake = (load.is_awake && load.rate.is_none()).then(|| tokio::task::spawn_local(stay_awake()));
     tokio::time::sleep(load.warm_up).await;
     shared.borrow_mut().is_counting = true;
     let before = watched.usage();

@@ -1,7 +1,7 @@
 //! `POST /activity`
 
 use actix_web::HttpRequest;
-use feed_me_domain::{ActivityDraft, Given, Object, StoredAnswer, Username, Verb, services::Stored};
+use feed_me_domain::{ActivityDraft, Attempt, Given, Object, StoredAnswer, Username, Verb, services::Stored};
 
 use super::views::ClassicActivityView;
 use crate::{
@@ -20,7 +20,11 @@ pub async fn post(app: Classic, acting: Acting, request: HttpRequest, body: Body
     let written = keyed::once(&app.services, &request, &body.bytes, answer, async |keyed| {
         let draft = read(&body.bytes)?;
         acting.as_actor(draft.actor.as_ref())?;
-        Ok(app.services.activities.post(draft, keyed).await?)
+        let posted = app.services.activities.post(draft, keyed).await?;
+        if let Attempt::Done(Stored::Created(activity)) = &posted {
+            app.services.note(activity);
+        }
+        Ok(posted)
     });
     written.await.map(Reply::unsaid)
 }

@@ -2,8 +2,8 @@
 
 use actix_web::HttpRequest;
 use feed_me_domain::{
-    Activity, ActivityDraft, ActivityPatch, ExternalId, Object, StoredAnswer, Timestamp, Username, Verb,
-    services::Stored,
+    Activity, ActivityDraft, ActivityPatch, Attempt, ExternalId, Object, StoredAnswer, Timestamp, Username,
+    Verb, services::Stored,
 };
 use serde::Serialize;
 
@@ -30,7 +30,11 @@ pub async fn post(api: Api, acting: Acting, request: HttpRequest, body: Body<Jso
     keyed::once(&api.services, &request, &body.bytes, answer, async |keyed| {
         let draft = read(Members::strict(members::text(&body.bytes)?, MEMBERS)?);
         acting.as_actor(draft.actor.as_ref())?;
-        Ok(api.services.activities.post(draft, keyed).await?)
+        let posted = api.services.activities.post(draft, keyed).await?;
+        if let Attempt::Done(Stored::Created(activity)) = &posted {
+            api.services.note(activity);
+        }
+        Ok(posted)
     })
     .await
 }
@@ -112,7 +116,9 @@ pub async fn patch(api: Api, request: HttpRequest, path: PathNames, body: Body<P
         return Err(Failure::faulty(faults));
     }
     let expected = etag::if_match(request.headers());
-    tagged(&api.services.activities.edit(id, patch, expected).await?)
+    let activity = api.services.activities.edit(id, patch, expected).await?;
+    api.services.note(&activity);
+    tagged(&activity)
 }
 
 fn read_patch(body: &[u8]) -> Result<(ActivityPatch, Vec<feed_me_domain::Fault>), Failure> {
