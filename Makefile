@@ -2,10 +2,11 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run fresh build test test-postman test-browser screenshots test-crash test-instances test-openapi fuzz lint check-ops fmt bench overload clean-data
+.PHONY: help run fresh build test test-postman test-browser screenshots test-crash test-instances test-cuts test-examples test-openapi \
+  fan-out typescript-types fuzz lint check-ops fmt bench overload clean-data
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build, load the real data into data/feed-me.db if it is not there yet, serve on 127.0.0.1:5000
 	@scripts/run
@@ -33,6 +34,18 @@ test-crash: ## kill the server 20 times under load, on each database; nothing ac
 
 test-instances: ## three instances behind nginx, killed and restarted under load; nothing lost, wrong, or late
 	@scripts/test-instances
+
+test-cuts: ## cut a stream 1,000 times at random while ten writers write, on each database: the client's copy is the feed
+	@scripts/test-cuts
+
+test-examples: ## run the examples of clients: curl, Python, and a page in a headless browser
+	@scripts/test-examples
+
+typescript-types: ## generate the types for TypeScript from the OpenAPI document
+	@scripts/typescript-types
+
+fan-out: ## how a post reaches VIEWERS=5000 open streams of the author's followers, on the release binary
+	@scripts/fan-out
 
 test-openapi: ## ask a running server everything that its OpenAPI document allows, by schemathesis
 	@scripts/test-openapi

@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod database;
 mod place;
+mod proxy;
 mod raw;
 mod server;
 mod user;
@@ -15,6 +16,7 @@ pub(crate) use self::{
     call::Call,
     database::{Database, Store},
     place::Place,
+    proxy::Proxy,
     raw::{raw, raw_answer},
     server::{Server, feed_me},
     user::User,

@@ -6,11 +6,13 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on is a failed test")]
 
 mod activities;
+mod activity_streams;
 mod auth;
 mod backups;
 mod batch;
 mod binary;
 mod classic;
+mod client;
 mod conventions;
 mod crash;
 mod engines;

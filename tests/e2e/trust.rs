@@ -3,7 +3,7 @@
 //! The short forms run with every other test. `FEEDME_TEST_CRASH_ROUNDS`, `FEEDME_TEST_RACE_ROUNDS` and
 //! `FEEDME_TEST_FUZZ_SECONDS` make them longer; `FEEDME_TEST_SEED` repeats a run (each tells its seed).
 
-mod chance;
+pub(crate) mod chance;
 mod crash;
 mod erased;
 mod failover;

@@ -4,6 +4,8 @@
 
 #[path = "support/postgres.rs"]
 mod fresh_postgres;
+#[path = "support/meddler.rs"]
+mod meddler;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -18,9 +20,10 @@ use feed_me_domain::{
     FollowRequest, Given, NewActivity, Precondition, PutUser, RelationKind, Shape, Span, Timestamp,
     UnfollowRequest, UserPatch, Username, Verb,
     ports::{FeedFacts, Posted, Stores},
-    services::ChangeService,
+    services::{ChangeService, FeedChanges},
 };
 use fresh_postgres::FreshDatabase;
+use meddler::Meddler;
 
 /// Choices, the same for the same seed.
 struct Random(u64);
@@ -37,6 +40,18 @@ impl Random {
 struct Copy {
     position: i64,
     items: BTreeMap<ActivityId, Activity>,
+}
+
+impl Copy {
+    fn take(&mut self, changes: FeedChanges) {
+        for id in &changes.removed {
+            self.items.remove(id);
+        }
+        for activity in changes.added.into_iter().chain(changes.edited) {
+            self.items.insert(activity.id, activity);
+        }
+        self.position = changes.position;
+    }
 }
 
 struct World {
@@ -170,17 +185,11 @@ impl World {
         let owner = self.users[index].clone();
         let changes = self.changes.friends(&owner, Some(self.copies[index].position)).await.unwrap();
         assert!(!changes.resync, "nothing here is so large");
-        let copy = &mut self.copies[index];
-        for id in &changes.removed {
-            copy.items.remove(id);
-        }
-        for activity in changes.added.into_iter().chain(changes.edited) {
-            copy.items.insert(activity.id, activity);
-        }
-        copy.position = changes.position;
+        let position = changes.position;
+        self.copies[index].take(changes);
         let feed = self.feed(&owner).await;
-        assert_eq!(self.copies[index].items, feed, "the copy of '{owner}' at {}", changes.position);
-        let nothing = self.changes.friends(&owner, Some(changes.position)).await.unwrap();
+        assert_eq!(self.copies[index].items, feed, "the copy of '{owner}' at {position}");
+        let nothing = self.changes.friends(&owner, Some(position)).await.unwrap();
         assert!(nothing.added.is_empty() && nothing.edited.is_empty() && nothing.removed.is_empty());
     }
 
@@ -239,6 +248,39 @@ async fn copies_of_postgres_are_the_feeds() {
     };
     let store = Arc::new(PgStore::connect(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap());
     World::new(Stores::of(store.clone()), store, 8).await.run(500).await;
+}
+
+/// Facts are what they are when they are read, and others write between any two reads.
+#[tokio::test]
+async fn copies_that_are_brought_up_to_date_while_others_write_are_the_feeds() {
+    for seed in 0..150 {
+        let (stores, facts) = memory();
+        let meddler = Arc::new(Meddler::new(facts.clone(), stores.clone(), seed));
+        let mut world = World::new(stores, facts, seed).await;
+        let World { stores, .. } = &world;
+        let (users, activities, log) =
+            (stores.users.clone(), stores.activities.clone(), stores.events.clone());
+        let meddled = ChangeService::new(users, activities, log, meddler.clone());
+        meddler.among(world.users.clone());
+        for _ in 0..60 {
+            let (one, other) = (world.any(), world.any());
+            match world.random.below(3) {
+                0 => {
+                    let request = FollowRequest { follower: one, followee: other, from: None };
+                    drop(world.stores.follows.follow(request, None).await.unwrap());
+                }
+                _ => world.post(one, None, None).await,
+            }
+            let index = world.random.below(world.users.len());
+            let position = world.copies[index].position;
+            let changes = meddled.friends(&world.users[index].clone(), Some(position)).await.unwrap();
+            assert!(!changes.resync);
+            world.copies[index].take(changes);
+        }
+        for index in 0..world.users.len() {
+            world.sync(index).await;
+        }
+    }
 }
 
 #[tokio::test]

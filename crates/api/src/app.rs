@@ -147,7 +147,14 @@ impl App {
         if let Some(ends) = database.credential_ends() {
             services.credential_ends = ends;
         }
-        Ok(Self { services, stores, clock: database.clock.clone(), index, deliveries: None, _listener: listener })
+        Ok(Self {
+            services,
+            stores,
+            clock: database.clock.clone(),
+            index,
+            deliveries: None,
+            _listener: listener,
+        })
     }
 }
 

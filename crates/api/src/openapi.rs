@@ -16,6 +16,7 @@ use crate::{
     classic::views::{ClassicActivityView, ClassicFollowView, ClassicUserView},
     problem::{ClassicErrorView, FaultView, ProblemView},
     v1::{
+        activity_streams::{ActorView, AsActivityView, AsObjectView, OrderedCollectionPageView},
         batch::{BatchItemView, BatchView},
         changes::ChangesView,
         deliveries::DeliveryView,
@@ -94,6 +95,10 @@ fn components() -> ComponentsBuilder {
         NotificationPageView<'static>,
         GroupView<'static>,
         ChangesView<'static>,
+        OrderedCollectionPageView<'static>,
+        AsActivityView<'static>,
+        AsObjectView<'static>,
+        ActorView<'static>,
         EventPageView,
         EventView,
         WebhookView<'static>,

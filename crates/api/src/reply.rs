@@ -31,9 +31,13 @@ enum Keep {
 pub struct Reply {
     status: StatusCode,
     body: Option<String>,
+    media_type: &'static str,
     keep: Keep,
     headers: Vec<(HeaderName, String)>,
 }
+
+/// What nearly every answer is.
+const JSON: &str = "application/json";
 
 impl Reply {
     /// JSON with a status.
@@ -48,11 +52,18 @@ impl Reply {
 
     /// 204.
     pub fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: None, keep: Keep::Unsaid, headers: Vec::new() }
+        Self {
+            status: StatusCode::NO_CONTENT,
+            body: None,
+            media_type: JSON,
+            keep: Keep::Unsaid,
+            headers: Vec::new(),
+        }
     }
 
     fn text(status: StatusCode, body: String) -> Self {
-        Self { status, body: Some(body), keep: Keep::Revalidated(None), headers: Vec::new() }
+        let keep = Keep::Revalidated(None);
+        Self { status, body: Some(body), media_type: JSON, keep, headers: Vec::new() }
     }
 
     /// JSON that is written already, with 200, as the classic routes answer it.
@@ -94,6 +105,13 @@ impl Reply {
     pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The same JSON under a more exact name, which its tag follows from as well.
+    #[must_use]
+    pub fn as_media_type(self, media_type: &'static str) -> Self {
+        let tag = self.body.as_deref().map(|body| etag::of_body(&[media_type, "\n", body].concat()));
+        Self { media_type, keep: Keep::Revalidated(tag), ..self }
     }
 
     /// The answer includes all changes up to a position.
@@ -159,7 +177,7 @@ pub fn feed<T>(
 }
 
 /// Where a page leads, as a `Link` header has it (RFC 8288).
-fn links<T>(shared: &Shared, request: &HttpRequest, query: &Query, page: &Page<T>) -> String {
+pub fn links<T>(shared: &Shared, request: &HttpRequest, query: &Query, page: &Page<T>) -> String {
     let (origin, path) = (shared.origin(request), path_of(request));
     let mut links = String::with_capacity(2 * (origin.len() + path.len() + 160));
     let next = page.next.iter().map(|cursor| (cursor, "next"));
@@ -241,7 +259,7 @@ impl Responder for Reply {
             response.insert_header((header::ETAG, tag));
         }
         match self.body {
-            Some(body) => response.content_type("application/json").body(body),
+            Some(body) => response.content_type(self.media_type).body(body),
             None => response.finish(),
         }
     }

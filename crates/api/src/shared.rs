@@ -122,6 +122,11 @@ door!(
     |request| accept::check(request.headers())
 );
 door!(
+    /// How feeds reach them: [`FeedForm`](crate::accept::FeedForm) says whether and in which form they are accepted.
+    Feeds,
+    |_| Ok(())
+);
+door!(
     /// How the streams of `/v1` reach them: only for who accepts events.
     Listening,
     |request| accept::check_events(request.headers())

@@ -1,6 +1,7 @@
 //! The routes of `/v1`.
 
 pub mod activities;
+pub mod activity_streams;
 pub mod batch;
 pub mod changes;
 pub mod deliveries;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    constant::ConstantArgs, database::Database, load::Source, overload::OverloadArgs, run::RunArgs,
-    size::Size,
+    constant::ConstantArgs, database::Database, fan_out::FanOutArgs, load::Source, overload::OverloadArgs,
+    run::RunArgs, size::Size,
 };
 
 /// Measures feed-me: makes a graph, loads it, drives a server over HTTP, and reports.
@@ -31,6 +31,8 @@ pub enum Command {
     Overload(OverloadArgs),
     /// Turn that JSON into a table in Markdown and charts in SVG beside it
     Report(ReportArgs),
+    /// Open thousands of streams of one author's followers, and measure how what happens reaches them
+    FanOut(FanOutArgs),
     /// Serve one body for every request: the limit that a server is compared with
     Constant(ConstantArgs),
 }

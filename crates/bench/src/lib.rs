@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod constant;
 pub mod database;
+pub mod fan_out;
 pub mod generate;
 pub mod http;
 pub mod load;

@@ -3,7 +3,7 @@
 use clap::Parser;
 use feed_me_bench::{
     cli::{Cli, Command, GenerateArgs},
-    constant,
+    constant, fan_out,
     generate::{self, Graph},
     load, overload, pin, report, run,
 };
@@ -14,6 +14,7 @@ fn main() -> anyhow::Result<()> {
         Command::Load(args) => load::load(&args.feed_me, &args.database, &args.source()),
         Command::Run(args) => drive(run::run(&args)),
         Command::Overload(args) => drive(overload::overload(&args)),
+        Command::FanOut(args) => drive(fan_out::run(&args)),
         Command::Report(args) => args.results.iter().try_for_each(|results| report::write(results)),
         Command::Constant(args) => actix_web::rt::System::new().block_on(constant::serve(&args)),
     }

@@ -44,6 +44,13 @@ impl World {
         self.server.lock().unwrap().address.clone()
     }
 
+    /// A typed client of the server.
+    pub(crate) fn client(&self) -> feed_me_client::Client {
+        // A machine that is busy for a while must not make it ask twice: a story counts what it does.
+        let client = feed_me_client::Client::builder(&self.address());
+        client.timeout(Duration::from_mins(2)).silence_max(Duration::from_mins(2)).build().unwrap()
+    }
+
     /// Host and port.
     pub(crate) fn host(&self) -> String {
         self.address().trim_start_matches("http://").to_owned()

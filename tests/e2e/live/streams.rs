@@ -17,6 +17,7 @@ on_both_stores!(
     a_stream_resumes_without_a_gap_or_a_repeat,
     streams_that_are_cut_again_and_again_bring_the_whole_feed,
     every_stream_of_hundreds_is_told,
+    what_moves_much_for_many_at_once_reaches_each_of_them,
     a_server_stops_with_streams_open,
 );
 
@@ -305,6 +306,41 @@ async fn every_stream_of_hundreds_is_told(world: &World) {
     eric.posts("share", "1").await.is(201);
     for stream in &mut streams {
         assert_eq!(stream.told(1).await, ["added 1"]);
+    }
+}
+
+async fn what_moves_much_for_many_at_once_reaches_each_of_them(world: &World) {
+    const READERS: usize = 60;
+    let [eric, niko] = world.users(["eric", "niko"]).await;
+    niko.posts("share", "1").await.is(201);
+    niko.posts("share", "2").await.is(201);
+    let mut streams = Vec::new();
+    for number in 0..READERS {
+        let [reader] = world.users([format!("reader {number}").as_str()]).await;
+        reader.follows(&eric).await.is(201);
+        streams.push(Stream::of(world, &reader).await);
+    }
+    let follows = (0..READERS).map(|number| async move {
+        let reader = world.user(&format!("reader {number}"));
+        reader.follows(&world.user("niko")).await.is(201);
+    });
+    // Who posts meanwhile is told as well, once to each.
+    let post = async {
+        eric.posts("share", "meanwhile").await.is(201);
+    };
+    tokio::join!(futures_util::future::join_all(follows), post);
+    for stream in &mut streams {
+        let mut told = stream.told(3).await;
+        told.sort();
+        assert_eq!(told, ["added 1", "added 2", "added meanwhile"]);
+    }
+    eric.renames_to("erich").await.is(200);
+    niko.leaves().await.is(200);
+    world.user("erich").posts("share", "end").await.is(201);
+    for stream in &mut streams {
+        let mut told = stream.until("end").await;
+        told.retain(|told| told != "edited meanwhile");
+        assert!(told.len() == 2 && told.iter().all(|told| told.starts_with("removed ")), "{told:?}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Server-Sent Events as they are written.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use feed_me_domain::{Activity, ActivityId, services::FeedChanges};
 
@@ -12,6 +14,27 @@ pub struct Frame {
     pub position: i64,
     /// One event or more.
     pub bytes: Bytes,
+    /// Where it tells several changes: their positions, and where each begins.
+    changes: Arc<[(i64, usize)]>,
+}
+
+impl Frame {
+    /// What tells one change.
+    pub(super) fn of(position: i64, bytes: Bytes) -> Self {
+        Self { position, bytes, changes: Arc::default() }
+    }
+
+    /// What of it somebody lacks who was told everything up to a position.
+    pub fn behind(&self, position: i64) -> Option<Bytes> {
+        if self.position <= position {
+            return None;
+        }
+        if self.changes.is_empty() {
+            return Some(self.bytes.clone());
+        }
+        let (_, start) = self.changes.iter().find(|(change, _)| position < *change)?;
+        Some(self.bytes.slice(*start..))
+    }
 }
 
 /// What begins a stream: how soon to come again after it broke.
@@ -37,7 +60,7 @@ fn push(out: &mut String, position: i64, event: &str, data: &str) {
 fn one(position: i64, event: &str, data: &str) -> Frame {
     let mut out = String::with_capacity(data.len() + 80);
     push(&mut out, position, event, data);
-    Frame { position, bytes: out.into() }
+    Frame::of(position, out.into())
 }
 
 /// An activity, as `/v1` shows it.
@@ -82,12 +105,16 @@ pub fn of_changes(changes: &FeedChanges) -> Result<Option<Frame>, Failure> {
         }
     }
     events.sort_by_key(|(position, ..)| *position);
-    let mut out = String::new();
+    let (mut out, mut starts) = (String::new(), Vec::new());
     for (index, (position, name, data)) in events.iter().enumerate() {
+        if starts.last().is_none_or(|(last, _)| last != position) {
+            starts.push((*position, out.len()));
+        }
         let is_last = events.get(index + 1).is_none_or(|(next, ..)| next != position);
         push(&mut out, if is_last { *position } else { position - 1 }, name, data);
     }
-    Ok((!events.is_empty()).then(|| Frame { position: changes.position, bytes: out.into() }))
+    let position = changes.position;
+    Ok((!events.is_empty()).then(|| Frame { position, bytes: out.into(), changes: starts.into() }))
 }
 
 /// An activity as data of an event.
@@ -118,6 +145,11 @@ mod tests {
         let text = String::from_utf8(frame.bytes.to_vec()).unwrap();
         let told: Vec<&str> = text.lines().filter(|line| line.starts_with("id:")).collect();
         assert_eq!((told, frame.position), (vec!["id: 6", "id: 7", "id: 8"], 9));
+        let behind = |position| {
+            let bytes = frame.behind(position)?;
+            Some(String::from_utf8_lossy(&bytes).matches("event: ").count())
+        };
+        assert_eq!([0, 5, 6, 7, 8, 9].map(behind), [Some(3), Some(3), Some(2), Some(2), None, None]);
         let nothing = FeedChanges { position: 9, ..FeedChanges::default() };
         assert!(of_changes(&nothing).unwrap().is_none());
     }

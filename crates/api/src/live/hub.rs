@@ -1,7 +1,6 @@
 //! The one task that follows the log for all streams.
 
 use std::{
-    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,51 +9,44 @@ use std::{
 };
 
 use feed_me_domain::{
-    ActivityId, RelationKind, StoreError, UserKey, Window,
-    changes::Asked,
-    ports::{ActivityRepository, Change, EventLog, Fact, FeedFacts, Stores},
-    sequence::EventKind,
+    StoreError, UserKey,
+    ports::{Change, Fact, FeedFacts, Stores},
     services::ChangeService,
 };
 use parking_lot::Mutex;
 use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
+    sync::{Semaphore, mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use super::{
-    Frame,
-    audience::{Audience, Shown},
-    frame::{self, Told},
+    audience::{Audience, Behind, Reader, Sender, channel},
+    delivery::Delivery,
+    frame,
+    source::{CaughtUp, Source},
 };
 use crate::problem::{self, Failure};
 
-/// How many frames a stream holds that its client has not read.
-const HELD_MAX: usize = 256;
 /// How many changes are gone through at once.
 const STEP: usize = 500;
-/// How many activities are looked at for one change that moves many.
-const MOVED_MAX: usize = 1_000;
 /// Between two looks whether something was committed here; it costs no question.
 const TICK: Duration = Duration::from_millis(15);
 /// Between two looks whether something was committed elsewhere.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// After a log could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How many viewers are told apart at a time: fewer than there are connections that read, so that requests have some.
+const TURNS: usize = 4;
+/// How often that is tried where the store cannot.
+const TRIES: usize = 10;
+/// How often a viewer is told apart beside a log that goes on, before the log has to wait for them.
+const ROUNDS_MAX: u32 = 4;
 
 /// All streams of this process.
 pub struct Live {
     source: Arc<Source>,
     door: Mutex<Door>,
     streams: AtomicU64,
-}
-
-/// What the hub reads from.
-struct Source {
-    activities: Arc<dyn ActivityRepository>,
-    log: Arc<dyn EventLog>,
-    facts: Arc<dyn FeedFacts>,
-    changes: Arc<ChangeService>,
 }
 
 /// How the hub is reached.
@@ -68,8 +60,9 @@ enum Door {
 }
 
 enum Command {
-    Join { viewer: UserKey, stream: u64, sender: mpsc::Sender<Frame>, joined: oneshot::Sender<Joined> },
+    Join { viewer: UserKey, stream: u64, sender: Sender, joined: oneshot::Sender<Joined> },
     Leave { viewer: UserKey, stream: u64 },
+    CaughtUp { viewer: UserKey, behind: Behind, outcome: Result<CaughtUp, Failure> },
 }
 
 /// The position from which on everything is sent.
@@ -80,7 +73,7 @@ pub struct Subscription {
     /// The position from which on everything is received.
     pub position: i64,
     /// What is received.
-    pub frames: mpsc::Receiver<Frame>,
+    pub frames: Reader,
     _leaving: Leaving,
 }
 
@@ -110,7 +103,7 @@ impl Live {
         let closed = || Failure::new(problem::UNAVAILABLE, "the server is on its way down");
         let hub = self.hub().ok_or_else(closed)?;
         let stream = self.streams.fetch_add(1, Ordering::Relaxed);
-        let (sender, frames) = mpsc::channel(HELD_MAX);
+        let (sender, frames) = channel();
         let (joined, position) = oneshot::channel();
         let leaving = Leaving { hub: hub.clone(), viewer, stream };
         hub.send(Command::Join { viewer, stream, sender, joined }).map_err(|_| closed())?;
@@ -125,7 +118,7 @@ impl Live {
             Door::Open(hub) if !hub.is_closed() => Some(hub.clone()),
             Door::Open(_) | Door::Idle => {
                 let (hub, commands) = mpsc::unbounded_channel();
-                tokio::spawn(Hub::new(self.source.clone()).run(commands));
+                tokio::spawn(Hub::new(self.source.clone(), hub.downgrade()).run(commands));
                 *door = Door::Open(hub.clone());
                 Some(hub)
             }
@@ -146,6 +139,9 @@ const ALL: UserKey = UserKey(0);
 
 struct Hub {
     source: Arc<Source>,
+    /// The way to itself; it does not keep the hub alive.
+    oneself: mpsc::WeakUnboundedSender<Command>,
+    turns: Arc<Semaphore>,
     audience: Audience,
     position: i64,
     looked_at: Instant,
@@ -156,10 +152,12 @@ struct Hub {
 }
 
 impl Hub {
-    fn new(source: Arc<Source>) -> Self {
+    fn new(source: Arc<Source>, hub: mpsc::WeakUnboundedSender<Command>) -> Self {
         let breaks = source.facts.breaks();
         Self {
             source,
+            oneself: hub,
+            turns: Arc::new(Semaphore::new(TURNS)),
             audience: Audience::default(),
             position: 0,
             looked_at: Instant::now(),
@@ -170,20 +168,24 @@ impl Hub {
 
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut is_trouble_told = false;
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Where the position was, when it was woken for nothing: it would be again.
         let mut woken_at = None;
         let log = self.source.log.clone();
         loop {
             let is_idle = self.audience.is_empty();
             let listens = !is_idle && woken_at != Some(self.position);
+            // The log goes first: however many come and go, those who are there are told.
             let command = tokio::select! {
-                command = commands.recv() => Some(command),
+                biased;
                 () = log.grown(self.position), if listens => {
                     woken_at = Some(self.position);
                     self.is_told = true;
                     None
                 }
-                () = tokio::time::sleep(TICK), if !is_idle => None,
+                _ = ticks.tick(), if !is_idle => None,
+                command = commands.recv() => Some(command),
             };
             match command {
                 Some(None | Some(Command::Leave { viewer: ALL, .. })) => return,
@@ -192,6 +194,9 @@ impl Hub {
                     let outcome = self.join(viewer, stream, sender).await;
                     // Whoever asked may be gone.
                     let _ = joined.send(outcome);
+                }
+                Some(Some(Command::CaughtUp { viewer, behind, outcome })) => {
+                    self.caught_up(viewer, behind, outcome).await;
                 }
                 None => {
                     if let Err(error) = self.follow().await {
@@ -208,26 +213,17 @@ impl Hub {
         }
     }
 
-    async fn join(&mut self, viewer: UserKey, stream: u64, sender: mpsc::Sender<Frame>) -> Joined {
+    async fn join(&mut self, viewer: UserKey, stream: u64, sender: Sender) -> Joined {
         if self.audience.is_empty() {
             // Nobody listened: what happened meanwhile is nobody's loss.
             self.breaks = self.source.facts.breaks();
             self.position = self.source.log.reached().await?;
         }
-        let is_known = self.audience.has(viewer);
-        self.audience.join(viewer, stream, sender);
-        if !is_known && let Err(error) = self.load(viewer).await {
-            self.audience.cut_off(viewer);
-            return Err(error);
+        let (position, behind) = self.audience.join(viewer, stream, sender, self.position);
+        if let Some(behind) = behind {
+            self.catch_up(viewer, behind);
         }
-        Ok(self.position)
-    }
-
-    /// Looks up whom a viewer reads by now. That may be newer than the hub's position; what comes until then tells of it too.
-    async fn load(&mut self, viewer: UserKey) -> Result<(), StoreError> {
-        let authors = self.source.authors(viewer).await?;
-        self.audience.set_authors(viewer, authors);
-        Ok(())
+        Ok(position)
     }
 
     async fn follow(&mut self) -> Result<(), Failure> {
@@ -271,186 +267,72 @@ impl Hub {
     }
 
     async fn deliver(&mut self, changes: &[Change]) -> Result<(), Failure> {
-        let moved = self.moved(changes).await?;
-        let (wanted, removed) = self.wanted(changes, &moved);
-        let ids: Vec<ActivityId> =
-            wanted.iter().map(|item| item.id).collect::<BTreeSet<_>>().into_iter().collect();
-        let found = if ids.is_empty() { Vec::new() } else { self.source.activities.find_many(&ids).await? };
-        let mut bodies = HashMap::with_capacity(found.len());
-        for activity in &found {
-            bodies.insert(activity.id, frame::json(activity)?);
-        }
-        let mut frames: Vec<(Frame, Vec<UserKey>)> = removed;
-        for Wanted { position, told, id, viewers } in wanted {
-            // What is gone by now, a later change tells.
-            if let Some(body) = bodies.get(&id) {
-                frames.push((frame::shown(position, told, body), viewers));
-            }
-        }
-        frames.sort_by_key(|(frame, _)| frame.position);
-        let mut told = Vec::new();
-        for viewer in moved {
-            let changes = self.source.changes.told(viewer, changes).await.map_err(Failure::from)?;
-            told.push((viewer, frame::of_changes(&changes)?, self.source.authors(viewer).await?));
-        }
+        let Delivery { frames, moved, gone } = Delivery::of(changes, &self.audience, &self.source).await?;
         // From here on nothing fails: a batch is delivered whole, and once.
         for (frame, viewers) in frames {
             for viewer in viewers {
                 self.audience.send(viewer, &frame);
             }
         }
-        for (viewer, frame, authors) in told {
-            if let Some(frame) = frame {
-                self.audience.send(viewer, &frame);
-            }
-            self.audience.set_authors(viewer, authors);
+        for viewer in gone {
+            self.audience.cut_off(viewer);
         }
-        for change in changes {
-            for fact in &change.facts {
-                if let Fact::NoUser(user) = fact {
-                    self.audience.cut_off(*user);
-                }
+        for viewer in moved {
+            if let Some(behind) = self.audience.fall_behind(viewer, self.position) {
+                self.catch_up(viewer, behind);
             }
         }
         Ok(())
     }
 
-    /// The viewers for whom changes move more than the activities that they name.
-    async fn moved(&self, changes: &[Change]) -> Result<BTreeSet<UserKey>, StoreError> {
-        let mut moved = BTreeSet::new();
-        for change in changes {
-            for fact in &change.facts {
-                match fact {
-                    Fact::Edge(edge) => moved.extend([edge.follower]),
-                    Fact::Relation { kind: RelationKind::Mute, owner, .. } => moved.extend([*owner]),
-                    Fact::Relation { owner, other, .. } => moved.extend([*owner, *other]),
-                    Fact::User(user) if change.kind == EventKind::UserUpdated => {
-                        let named = self.source.facts.targeting(user.key, MOVED_MAX + 1).await?;
-                        self.readers(&mut moved, user.key, named.iter().map(|fact| fact.actor), named.len());
-                    }
-                    Fact::NoUser(user) => {
-                        let traces = self.source.facts.traces(change.position, *user, MOVED_MAX + 1).await?;
-                        let asked = Asked { activities: traces.changed, ..Asked::default() };
-                        let named = self.source.facts.look_up(&asked).await?.activities;
-                        let count = asked.activities.len();
-                        self.readers(&mut moved, *user, named.values().map(|fact| fact.actor), count);
-                    }
-                    Fact::User(_) | Fact::Activity(_) | Fact::NoActivity { .. } | Fact::Everything => {}
+    /// Has a viewer told apart what they lack, beside everything else: however many have to be, nobody else waits.
+    fn catch_up(&self, viewer: UserKey, behind: Behind) {
+        let (source, turns, hub) = (self.source.clone(), self.turns.clone(), self.oneself.clone());
+        tokio::spawn(async move {
+            let Ok(_turn) = turns.acquire().await else { return };
+            let mut outcome = source.catch_up(viewer, behind.since).await;
+            for _ in 1..TRIES {
+                // What fails on our side passes, or the viewer comes again.
+                if !outcome.as_ref().is_err_and(|failure| failure.status().is_server_error()) {
+                    break;
                 }
+                tokio::time::sleep(PAUSE).await;
+                outcome = source.catch_up(viewer, behind.since).await;
             }
-        }
-        moved.retain(|viewer| self.audience.has(*viewer));
-        Ok(moved)
+            if let Some(hub) = hub.upgrade() {
+                // The hub may be gone.
+                let _ = hub.send(Command::CaughtUp { viewer, behind, outcome });
+            }
+        });
     }
 
-    /// Adds those who read a user, or one of those who name the user; everybody, where these are too many to know.
-    fn readers(
-        &self,
-        moved: &mut BTreeSet<UserKey>,
-        user: UserKey,
-        naming: impl Iterator<Item = UserKey>,
-        count: usize,
-    ) {
-        if MOVED_MAX < count {
-            moved.extend(self.audience.all());
+    async fn caught_up(&mut self, viewer: UserKey, behind: Behind, outcome: Result<CaughtUp, Failure>) {
+        if self.audience.behind(viewer) != Some(behind) {
+            return;
         }
-        for author in naming.chain([user]) {
-            moved.extend(self.audience.readers_of(author));
+        let mut outcome = outcome;
+        if behind.rounds == ROUNDS_MAX
+            && let Ok(CaughtUp { frame, position, .. }) = &outcome
+            && *position < self.position
+        {
+            // The log runs ahead of them. While the hub waits it does not.
+            if let Some(frame) = frame {
+                self.audience.send(viewer, frame);
+            }
+            outcome = self.source.catch_up(viewer, *position).await;
         }
-    }
-
-    /// What changes name of activities, and whom it reaches; for all but those who are told apart.
-    fn wanted(
-        &self,
-        changes: &[Change],
-        apart: &BTreeSet<UserKey>,
-    ) -> (Vec<Wanted>, Vec<(Frame, Vec<UserKey>)>) {
-        let (mut wanted, mut removed) = (Vec::new(), Vec::new());
-        let reached = |author, published| {
-            let mut viewers = self.audience.reached(author, published);
-            viewers.retain(|viewer| !apart.contains(viewer) && *viewer != author);
-            viewers
+        let Ok(CaughtUp { frame, position, authors }) = outcome else {
+            // They come again and are told why, if they may not.
+            self.audience.cut_off(viewer);
+            return;
         };
-        for change in changes {
-            let position = change.position;
-            for fact in &change.facts {
-                match fact {
-                    Fact::Activity(activity) => {
-                        let viewers = reached(activity.actor, Some(activity.position.published));
-                        let told = match change.kind {
-                            EventKind::ActivityAdded => Told::Added,
-                            _ => Told::Edited,
-                        };
-                        if !viewers.is_empty() {
-                            wanted.push(Wanted { position, told, id: activity.position.id, viewers });
-                        }
-                    }
-                    Fact::NoActivity { id, actor, published } => {
-                        let viewers = reached(*actor, *published);
-                        if !viewers.is_empty() {
-                            removed.push((frame::removed(position, *id), viewers));
-                        }
-                    }
-                    _ => {}
-                }
-            }
+        if let Some(frame) = &frame {
+            self.audience.send(viewer, frame);
         }
-        (wanted, removed)
-    }
-}
-
-/// An activity to tell.
-struct Wanted {
-    position: i64,
-    told: Told,
-    id: ActivityId,
-    viewers: Vec<UserKey>,
-}
-
-impl Source {
-    /// Whom a viewer reads, and what of them. A block ends follows, so it need not be asked for.
-    async fn authors(&self, viewer: UserKey) -> Result<Vec<(UserKey, Shown)>, StoreError> {
-        let mut authors: HashMap<UserKey, Shown> = HashMap::new();
-        let mut after = (viewer, UserKey(0));
-        loop {
-            let follows = self.facts.follows(after, STEP).await?;
-            let is_all = follows.len() < STEP;
-            let own = follows.iter().take_while(|follow| follow.follower == viewer);
-            let before = authors.len();
-            for follow in own {
-                let window = |from| Box::from([Window { from: Some(from), until: None }]);
-                authors.insert(follow.followee, follow.from.map(window));
-                after = (viewer, follow.followee);
-            }
-            if is_all || authors.len() - before < STEP {
-                break;
-            }
+        if self.position <= position {
+            self.audience.go_live(viewer, authors, position);
+        } else if let Some(behind) = self.audience.still_behind(viewer, position) {
+            self.catch_up(viewer, behind);
         }
-        let mut after = (viewer, UserKey(0));
-        loop {
-            let kept = self.facts.kept(after, STEP).await?;
-            let own: Vec<_> = kept.into_iter().take_while(|edge| edge.follower == viewer).collect();
-            let count = own.len();
-            for edge in own {
-                after = (viewer, edge.followee);
-                authors.insert(edge.followee, Some(edge.windows.into()));
-            }
-            if count < STEP {
-                break;
-            }
-        }
-        let mut after = (viewer, UserKey(0));
-        loop {
-            let muted = self.facts.relations(RelationKind::Mute, after, STEP).await?;
-            let own: Vec<_> = muted.into_iter().take_while(|(owner, _)| *owner == viewer).collect();
-            for (_, other) in &own {
-                after = (viewer, *other);
-                authors.remove(other);
-            }
-            if own.len() < STEP {
-                break;
-            }
-        }
-        Ok(authors.into_iter().collect())
     }
 }

@@ -57,6 +57,7 @@ pub(crate) struct Operation {
     headers: Vec<(u16, &'static str, &'static str)>,
     media_type: &'static str,
     has_page: bool,
+    also: Vec<(&'static str, &'static str)>,
     errors: Vec<&'static Kind>,
 }
 
@@ -87,6 +88,7 @@ impl Operation {
             headers: Vec::new(),
             media_type: "application/json",
             has_page: false,
+            also: Vec::new(),
             errors: vec![problem::INTERNAL],
         };
         operation.of_surface().of_method().of_path().of_rights().of_traffic()
@@ -287,6 +289,12 @@ impl Operation {
         self.header(200, "ETag", "Names this state of the answer.").answers_nothing(304, unchanged)
     }
 
+    /// The answer to who asks for it in another form, which is no error.
+    pub(crate) fn also_as(mut self, media_type: &'static str, schema: &'static str) -> Self {
+        self.also.push((media_type, schema));
+        self
+    }
+
     /// A header of an answer.
     pub(crate) fn header(mut self, status: u16, name: &'static str, description: &'static str) -> Self {
         self.headers.push((status, name, description));
@@ -346,6 +354,10 @@ impl Operation {
                     let page = ContentBuilder::new().schema(Some(string())).build();
                     response = response.content("text/html", page);
                 }
+                for (media_type, schema) in self.also.iter().filter(|_| *status == 200) {
+                    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(*schema)));
+                    response = response.content(*media_type, content.build());
+                }
             }
             for (_, name, description) in self.headers.iter().filter(|(at, ..)| at == status) {
                 response = response.header(*name, told(description));
@@ -396,7 +408,9 @@ impl Operation {
 
 /// A parameter with its name and meaning.
 pub(crate) fn named(name: &str, description: &str) -> ParameterBuilder {
-    ParameterBuilder::new().name(name).description(Some(description)).required(Required::False)
+    // A new parameter is one of the path, which has to be there whatever is said; so the place is said first.
+    let parameter = ParameterBuilder::new().name(name).description(Some(description));
+    parameter.parameter_in(ParameterIn::Query).required(Required::False)
 }
 
 fn header(name: &str, description: &str) -> ParameterBuilder {

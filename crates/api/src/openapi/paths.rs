@@ -8,7 +8,7 @@ use utoipa::openapi::{
 };
 
 use super::operation::{Operation, named, string, string_of, uuid};
-use crate::problem;
+use crate::{accept::FeedForm, problem};
 
 const JSON: &[&str] = &["application/json"];
 const PATCH: &[&str] = &["application/json", "application/merge-patch+json"];
@@ -206,7 +206,13 @@ fn feeds() -> Vec<Operation> {
         Operation::new(Get, path, "feeds", id, summary)
             .paged()
             .query(named("verb", "Any of these verbs alone; repeatable.").schema(Some(verb)))
-            .answers(200, "A page of activities.", "ActivityPage")
+            .answers(
+                200,
+                "A page of activities; as ActivityStreams 2.0 for who asks for that.",
+                "ActivityPage",
+            )
+            .also_as(FeedForm::ActivityStreams.media_type(), "OrderedCollectionPage")
+            .also_as(FeedForm::JsonLd.media_type(), "OrderedCollectionPage")
             .header(200, "Feed-Position", INCLUDES)
     };
     let friends = "/v1/feeds/{username}/friends";

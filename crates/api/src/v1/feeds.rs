@@ -9,33 +9,54 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    accept::FeedForm,
     names::PathNames,
     problem::Failure,
     query::{Query, cut},
     reply::{self, Answer, Reply},
-    shared::Api,
+    shared::{Api, Feeds, Shared},
+    v1::activity_streams,
     views::{FollowView, WindowView},
 };
 
 /// Read what a user posted.
-pub async fn own(api: Api, request: HttpRequest, path: PathNames, query: Query) -> Answer {
-    feed(&api, &request, &path, &query, FeedKind::Own).await
+pub async fn own(form: FeedForm, api: Feeds, request: HttpRequest, path: PathNames, query: Query) -> Answer {
+    feed(form, &api, &request, &path, &query, FeedKind::Own).await
 }
 
 /// Read what those posted whom a user follows.
-pub async fn friends(api: Api, request: HttpRequest, path: PathNames, query: Query) -> Answer {
-    feed(&api, &request, &path, &query, FeedKind::Friends).await
+pub async fn friends(
+    form: FeedForm,
+    api: Feeds,
+    request: HttpRequest,
+    path: PathNames,
+    query: Query,
+) -> Answer {
+    feed(form, &api, &request, &path, &query, FeedKind::Friends).await
 }
 
 /// Read what has a user as its target.
-pub async fn mentions(api: Api, request: HttpRequest, path: PathNames, query: Query) -> Answer {
-    feed(&api, &request, &path, &query, FeedKind::Mentions).await
+pub async fn mentions(
+    form: FeedForm,
+    api: Feeds,
+    request: HttpRequest,
+    path: PathNames,
+    query: Query,
+) -> Answer {
+    feed(form, &api, &request, &path, &query, FeedKind::Mentions).await
 }
 
 /// How often a page is read again of which an activity went while its body was fetched.
 const TRIES: usize = 3;
 
-async fn feed(api: &Api, request: &HttpRequest, path: &PathNames, query: &Query, kind: FeedKind) -> Answer {
+async fn feed(
+    form: FeedForm,
+    api: &Shared,
+    request: &HttpRequest,
+    path: &PathNames,
+    query: &Query,
+    kind: FeedKind,
+) -> Answer {
     let mut wanted = FeedRequest {
         kind,
         owner: path.user("username")?,
@@ -51,7 +72,17 @@ async fn feed(api: &Api, request: &HttpRequest, path: &PathNames, query: &Query,
         let (mut page, position) = api.services.feeds.page_at(&wanted, &asked).await?;
         let items = std::mem::take(&mut page.items);
         if let Some(told) = api.services.bodies.complete(items, &api.services.activities).await? {
-            let told = reply::feed(api, request, query, &page, &told);
+            let told = match form {
+                FeedForm::Json => reply::feed(api, request, query, &page, &told),
+                FeedForm::ActivityStreams | FeedForm::JsonLd => activity_streams::page(
+                    api,
+                    request,
+                    query,
+                    asked.limit,
+                    (&page, &told),
+                    form.media_type(),
+                )?,
+            };
             return Ok(told.at_position(position));
         }
     }

@@ -1,6 +1,6 @@
 //! `/v1/feeds/{username}/friends/live`
 
-use std::{collections::VecDeque, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -10,17 +10,17 @@ use actix_web::{
     },
 };
 use bytes::Bytes;
-use feed_me_domain::{Error, Fault, Username};
+use feed_me_domain::{Error, Fault, UserKey, services::ChangeService};
 use futures_util::stream;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::{
-    live::{Frame, GREETING, HEARTBEAT, Subscription, of_changes},
+    live::{GREETING, HEARTBEAT, Subscription, of_changes},
     names::PathNames,
     position,
     problem::{self, Failure},
     query::{Query, cut},
-    shared::{Listening, Shared},
+    shared::Listening,
     v1::changes,
 };
 
@@ -60,8 +60,8 @@ pub async fn friends(
         return Err(Failure::new(problem::UNAVAILABLE, "the server is on its way down"));
     }
     let subscription = api.services.live.subscribe(viewer).await?;
-    let caught_up = CaughtUp::from(&api, &username, from, subscription.position).await?;
-    let stream = Listener::new(subscription, caught_up);
+    let lacking = Lacking { changes: api.services.changes.clone(), viewer, position: from };
+    let stream = Listener::new(subscription, lacking);
     Ok(response.streaming(stream::unfold(stream, Listener::next)))
 }
 
@@ -77,51 +77,63 @@ fn resumes_at(request: &HttpRequest, query: &Query) -> Result<Option<i64>, Failu
     position::parse(&raw).map(Some).ok_or_else(refused)
 }
 
-/// What happened before the stream began to receive.
-struct CaughtUp {
-    frames: VecDeque<Bytes>,
-    /// What it includes; of that nothing is told again.
+/// What a listener was not told.
+struct Lacking {
+    changes: Arc<ChangeService>,
+    viewer: UserKey,
+    /// All up to here was.
     position: i64,
 }
 
-impl CaughtUp {
-    async fn from(api: &Shared, username: &Username, from: i64, until: i64) -> Result<Self, Failure> {
-        let (mut frames, mut position) = (VecDeque::from([GREETING]), from);
-        while position < until {
-            let changes = api.services.changes.friends(username, Some(position)).await?;
+impl Lacking {
+    /// What happened up to a position and was not told, as much as one answer of `changes` has; none where nothing did.
+    async fn until(&mut self, position: i64) -> Result<Option<Bytes>, Failure> {
+        while self.position < position {
+            let changes = self.changes.since(self.viewer, Some(self.position)).await?;
+            self.position = changes.position;
             if let Some(frame) = of_changes(&changes)? {
-                frames.push_back(frame.bytes);
+                return Ok(Some(frame.bytes));
             }
-            position = changes.position;
         }
-        Ok(Self { frames, position })
+        Ok(None)
     }
 }
 
 /// A stream as it is written.
 struct Listener {
     subscription: Subscription,
-    caught_up: CaughtUp,
+    lacking: Lacking,
+    is_greeted: bool,
     heartbeat: Interval,
 }
 
 impl Listener {
-    fn new(subscription: Subscription, caught_up: CaughtUp) -> Self {
+    fn new(subscription: Subscription, lacking: Lacking) -> Self {
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { subscription, caught_up, heartbeat }
+        Self { subscription, lacking, is_greeted: false, heartbeat }
     }
 
     async fn next(mut self) -> Option<(Result<Bytes, std::io::Error>, Self)> {
-        if let Some(frame) = self.caught_up.frames.pop_front() {
-            return Some((Ok(frame), self));
+        if !std::mem::replace(&mut self.is_greeted, true) {
+            return Some((Ok(GREETING), self));
+        }
+        // What happened before the stream began to receive.
+        match self.lacking.until(self.subscription.position).await {
+            Ok(None) => {}
+            Ok(Some(bytes)) => return Some((Ok(bytes), self)),
+            Err(failure) => {
+                tracing::warn!(kind = failure.kind.slug, cause = failure.cause, "a stream cannot catch up");
+                return None;
+            }
         }
         loop {
             tokio::select! {
                 biased;
-                frame = self.subscription.frames.recv() => {
-                    let Frame { position, bytes } = frame?;
-                    if self.caught_up.position < position {
+                frame = self.subscription.frames.next() => {
+                    let frame = frame?;
+                    if let Some(bytes) = frame.behind(self.lacking.position) {
+                        self.lacking.position = frame.position;
                         return Some((Ok(bytes), self));
                     }
                 }

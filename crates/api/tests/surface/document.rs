@@ -73,6 +73,28 @@ fn every_operation_says_what_the_table_of_rights_says() {
 }
 
 #[test]
+fn only_what_has_to_be_given_is_required() {
+    let mut required = BTreeSet::new();
+    for (_, path, operation) in operations(&document()) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let (name, place) = (parameter["name"].as_str().unwrap(), parameter["in"].as_str().unwrap());
+            if place == "path" {
+                assert_eq!(parameter["required"], true, "{path} {name}");
+            } else if parameter["required"] == true {
+                required.insert(format!("{path} {name}"));
+            }
+        }
+    }
+    let wanted = [
+        "/v1/activities actor",
+        "/v1/activities external_id",
+        "/v1/feeds/{username}/friends/explain activity",
+        "/v1/users/{username}/relationships with",
+    ];
+    assert_eq!(required.into_iter().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
 fn every_operation_has_a_name_of_its_own_and_parameters_once() {
     let mut ids = BTreeSet::new();
     for (method, path, operation) in operations(&document()) {

@@ -1,20 +1,21 @@
+mod met;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
+use self::met::{Met, Moved, Standing, State, Told, Why};
+
 use crate::{
     activity::Activity,
-    changes::{Asked, Found, Pair},
+    changes::{Asked, Found},
     error::{Error, Result},
     feed::Position,
     id::{ActivityId, UserKey},
-    ports::{ActivityFact, ActivityRepository, Change, EventLog, Fact, FeedFacts, UserRepository},
-    relation::RelationKind,
-    sequence::EventKind,
+    ports::{ActivityFact, ActivityRepository, EventLog, FeedFacts, UserRepository},
     text::Username,
-    time::Timestamp,
 };
 
 /// Tells what changed in a friends feed since a position, so that a copy of it need not be read again.
@@ -69,6 +70,11 @@ impl ChangeService {
     pub async fn friends(&self, viewer: &Username, since: Option<i64>) -> Result<FeedChanges> {
         let found = self.users.find(viewer).await?;
         let viewer = found.ok_or_else(|| Error::UnknownUser(viewer.clone()))?.key;
+        self.since(viewer, since).await
+    }
+
+    /// The same for a user who is known by the key.
+    pub async fn since(&self, viewer: UserKey, since: Option<i64>) -> Result<FeedChanges> {
         let extent = self.log.extent().await?;
         let resync = FeedChanges { position: extent.last, resync: true, ..FeedChanges::default() };
         let Some(since) = since else { return Ok(FeedChanges { resync: false, ..resync }) };
@@ -93,27 +99,14 @@ impl ChangeService {
                 position = change.position;
             }
         }
-        Ok(match self.of_met(met).await? {
+        Ok(match self.of_met(met, position).await? {
             Some(told) => FeedChanges { position, ..told },
             None => resync,
         })
     }
 
-    /// What some changes mean for the friends feed of one user, who was told everything before them.
-    pub async fn told(&self, viewer: UserKey, changes: &[Change]) -> Result<FeedChanges> {
-        let mut met = Met::of(viewer);
-        for change in changes {
-            met.note(change);
-        }
-        let position = changes.last().map_or(0, |change| change.position);
-        Ok(match self.of_met(met).await? {
-            Some(told) => FeedChanges { position, ..told },
-            None => FeedChanges { position, resync: true, ..FeedChanges::default() },
-        })
-    }
-
-    /// What has to be told of what was met; none where that is too much.
-    async fn of_met(&self, mut met: Met) -> Result<Option<FeedChanges>> {
+    /// What has to be told of what was met up to a position; none where that is too much.
+    async fn of_met(&self, mut met: Met, position: i64) -> Result<Option<FeedChanges>> {
         if met.everything {
             return Ok(None);
         }
@@ -121,10 +114,11 @@ impl ChangeService {
         let actors = met.touched.values().map(|touched| touched.actor);
         let actors = actors.chain(seen.iter().map(|(fact, _)| fact.actor)).collect();
         let standing = self.standing(met.viewer, actors).await?;
+        let Some(later) = self.later(&met, &standing, position).await? else { return Ok(None) };
         let mut told = Told::default();
         for (id, touched) in &met.touched {
             let is_shown = touched.published.is_none_or(|at| standing.shows(touched.actor, at));
-            let is_moved = met.moved.contains_key(&touched.actor);
+            let is_moved = met.moved.contains_key(&touched.actor) || later.moves(touched.actor);
             match touched.state {
                 State::Gone if is_shown || is_moved => told.remove(*id, touched.position),
                 State::Added if is_shown => told.add(*id, touched.position, true),
@@ -143,6 +137,9 @@ impl ChangeService {
         }
         for (id, position) in met.gone {
             told.remove(id, position);
+        }
+        for (id, position) in later.gone {
+            told.remove_unless_shown(id, position);
         }
         self.with_bodies(told).await.map(Some)
     }
@@ -190,6 +187,57 @@ impl ChangeService {
         Ok(Some(seen))
     }
 
+    /// What happened between a position and the moment at which facts were read, as far as it hides that something has to be
+    /// told. Facts are what they are by now: an activity whose author was muted, and which then was deleted, is in nobody's
+    /// facts any more when the mute is told, and muted when its deletion is. None where that is too much.
+    async fn later(&self, met: &Met, standing: &Standing, position: i64) -> Result<Option<Later>> {
+        let mut later = Later::default();
+        let has_hidden = met.hidden_gone(standing).next().is_some();
+        if met.moved.is_empty() && !has_hidden {
+            return Ok(Some(later));
+        }
+        let last = self.log.extent().await?.last;
+        if EVENTS_MAX < last - position {
+            if !met.moved.is_empty() || MOVED_MAX < met.hidden_gone(standing).count() {
+                return Ok(None);
+            }
+            // Who moved meanwhile is not looked up; what never was in the feed may be told to be out of it.
+            later.moved = met.hidden_gone(standing).collect();
+            return Ok(Some(later));
+        }
+        let mut reached = position;
+        while reached < last {
+            let take = STEP.min(usize::try_from(last - reached).unwrap_or(STEP));
+            let changes = self.facts.changes(reached, take).await?;
+            if changes.first().is_none_or(|first| first.position != reached + 1) {
+                return Ok(None);
+            }
+            let mut noted = Met::of(met.viewer);
+            for change in &changes {
+                noted.note(change);
+                reached = change.position;
+            }
+            if noted.everything {
+                return Ok(None);
+            }
+            later.moved.extend(noted.moved.into_keys());
+            for (id, touched) in noted.touched {
+                if let (State::Gone, Some(moved)) = (touched.state, met.moved.get(&touched.actor)) {
+                    later.gone.insert(id, moved.position);
+                }
+            }
+            for (position, user) in noted.erased {
+                let Some(moved) = met.moved.get(&user) else { continue };
+                let traces = self.facts.traces(position, met.viewer, MOVED_MAX + 1).await?;
+                later.gone.extend(traces.gone.into_iter().map(|id| (id, moved.position)));
+            }
+            if MOVED_MAX < later.gone.len() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(later))
+    }
+
     async fn standing(&self, viewer: UserKey, others: BTreeSet<UserKey>) -> Result<Standing> {
         let there = |other: &UserKey| (viewer, *other);
         let back = |other: &UserKey| (*other, viewer);
@@ -215,161 +263,17 @@ impl ChangeService {
     }
 }
 
-/// How a viewer stands to others by now.
-struct Standing {
-    viewer: UserKey,
-    found: Found,
-}
-
-impl Standing {
-    /// Whether an activity of another is in the friends feed: the rule of feeds, on what was looked up.
-    fn shows(&self, actor: UserKey, published: Timestamp) -> bool {
-        let (there, back): (Pair, Pair) = ((self.viewer, actor), (actor, self.viewer));
-        let Found { edges, mutes, blocks, .. } = &self.found;
-        self.viewer != actor
-            && edges.get(&there).is_some_and(|edge| edge.shows(published))
-            && !mutes.contains(&there)
-            && !blocks.contains(&there)
-            && !blocks.contains(&back)
-    }
-
-    fn has_edge(&self, actor: UserKey) -> bool {
-        self.found.edges.contains_key(&(self.viewer, actor))
-    }
-}
-
-/// Whether items of a user may have come into the feed, or gone out of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Moved {
-    may_show: bool,
-    may_hide: bool,
-    /// That of the last change that did.
-    position: i64,
-}
-
-/// Why an activity is looked at that no event names.
-#[derive(Clone, Copy, Debug)]
-enum Why {
-    /// What stands between the viewer and its actor is otherwise than before.
-    Moved(Moved),
-    /// A name in it is, by the change of this position.
-    Changed(i64),
-}
-
-/// What became of an activity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Added,
-    Edited,
-    Gone,
-}
-
-struct Touched {
-    actor: UserKey,
-    /// None in logs that were written before that was noted.
-    published: Option<Timestamp>,
-    state: State,
-    /// That of the last change that names it.
-    position: i64,
-}
-
-/// What the events say that can matter to one viewer.
-struct Met {
-    viewer: UserKey,
-    touched: BTreeMap<ActivityId, Touched>,
-    moved: HashMap<UserKey, Moved>,
-    /// With the positions of the changes.
-    renamed: BTreeMap<UserKey, i64>,
-    /// Erased users, and the positions of their events.
-    erased: Vec<(i64, UserKey)>,
-    /// Activities of erased users.
-    gone: BTreeMap<ActivityId, i64>,
-    everything: bool,
-}
-
-impl Met {
-    fn of(viewer: UserKey) -> Self {
-        Self {
-            viewer,
-            touched: BTreeMap::new(),
-            moved: HashMap::new(),
-            renamed: BTreeMap::new(),
-            erased: Vec::new(),
-            gone: BTreeMap::new(),
-            everything: false,
-        }
-    }
-
-    fn note(&mut self, change: &Change) {
-        let position = change.position;
-        for fact in &change.facts {
-            match fact {
-                Fact::Activity(activity) => self.touch(change, activity),
-                Fact::NoActivity { id, actor, published } => {
-                    let (actor, published) = (*actor, *published);
-                    self.touched.insert(*id, Touched { actor, published, state: State::Gone, position });
-                }
-                Fact::User(user) if change.kind == EventKind::UserUpdated => {
-                    self.renamed.insert(user.key, position);
-                }
-                Fact::NoUser(user) => self.erased.push((position, *user)),
-                Fact::Edge(edge) if edge.follower == self.viewer => self.move_all(edge.followee, change),
-                Fact::Relation { kind, owner, other, .. } => match kind {
-                    _ if *owner == self.viewer => self.move_all(*other, change),
-                    RelationKind::Block if *other == self.viewer => self.move_all(*owner, change),
-                    RelationKind::Block | RelationKind::Mute => {}
-                },
-                Fact::User(_) | Fact::Edge(_) => {}
-                Fact::Everything => self.everything = true,
-            }
-        }
-    }
-
-    fn touch(&mut self, change: &Change, fact: &ActivityFact) {
-        let Position { published, id } = fact.position;
-        let was_added = self.touched.get(&id).is_some_and(|touched| touched.state == State::Added);
-        let is_added = was_added || change.kind == EventKind::ActivityAdded;
-        let state = if is_added { State::Added } else { State::Edited };
-        let (published, position) = (Some(published), change.position);
-        self.touched.insert(id, Touched { actor: fact.actor, published, state, position });
-    }
-
-    fn move_all(&mut self, other: UserKey, change: &Change) {
-        let moved = self.moved.entry(other).or_default();
-        moved.position = change.position;
-        match change.kind {
-            EventKind::FollowAdded | EventKind::MuteRemoved => moved.may_show = true,
-            EventKind::FollowRemoved | EventKind::BlockAdded | EventKind::MuteAdded => moved.may_hide = true,
-            // An unblock brings nothing back.
-            EventKind::BlockRemoved => {}
-            _ => (moved.may_show, moved.may_hide) = (true, true),
-        }
-    }
-}
-
-/// What is to be told, each activity once.
+/// What happened behind what is told.
 #[derive(Default)]
-struct Told {
-    /// Whether it is new.
-    shown: BTreeMap<ActivityId, bool>,
-    removed: BTreeSet<ActivityId>,
-    /// By which change; by the last one, where there are several.
-    positions: HashMap<ActivityId, i64>,
+struct Later {
+    /// Users whom the viewer stands otherwise to.
+    moved: BTreeSet<UserKey>,
+    /// Activities that are gone of users who moved before, and by which change these did.
+    gone: BTreeMap<ActivityId, i64>,
 }
 
-impl Told {
-    fn add(&mut self, id: ActivityId, position: i64, is_new: bool) {
-        *self.shown.entry(id).or_default() |= is_new;
-        self.came_by(id, position);
-    }
-
-    fn remove(&mut self, id: ActivityId, position: i64) {
-        self.removed.insert(id);
-        self.came_by(id, position);
-    }
-
-    fn came_by(&mut self, id: ActivityId, position: i64) {
-        let last = self.positions.entry(id).or_insert(position);
-        *last = position.max(*last);
+impl Later {
+    fn moves(&self, user: UserKey) -> bool {
+        self.moved.contains(&user)
     }
 }
