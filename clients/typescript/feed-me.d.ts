@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say what this is */
+        /** Open the page, or say what this is */
         get: operations["index"];
         put?: never;
         post?: never;
@@ -682,6 +682,162 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List webhooks, newest first */
+        get: operations["listWebhooks"];
+        put?: never;
+        /** Make a webhook */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a webhook */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /** Delete a webhook */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /** Change a webhook, pause it, or let it go on */
+        patch: operations["patchWebhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the deliveries of a webhook, newest first */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries/{position}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a delivery */
+        get: operations["getWebhookDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries/{position}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deliver once more what was delivered or given up, beside what is in line */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a webhook go on from another position: an earlier one delivers again, a later one skips */
+        post: operations["replayWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a webhook another secret; the present one counts for a while more */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/web/vendor/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a library that the page at / is made with */
+        get: operations["webVendorFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/web/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a part of the page at / */
+        get: operations["webFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -947,6 +1103,8 @@ export interface components {
              */
             user_id?: string | null;
         };
+        /** @description Kinds of events, as `GET /v1/events` tells them; all, where it is empty. */
+        EventKinds: ("user.created" | "user.updated" | "user.erased" | "activity.added" | "activity.edited" | "activity.removed" | "follow.added" | "follow.changed" | "follow.removed" | "block.added" | "block.removed" | "mute.added" | "mute.removed" | "reset")[];
         /** @description A stretch of the log of all changes. */
         EventPage: {
             /** @description The events, in order, without a gap. */
@@ -1065,6 +1223,11 @@ export interface components {
         MadeApplicationKey: components["schemas"]["ApplicationKey"] & {
             /** @description The key itself, shown this once. */
             key: string;
+        };
+        /** @description A webhook with a secret that was just made. */
+        MadeWebhook: components["schemas"]["Webhook"] & {
+            /** @description What deliveries are signed with, as Standard Webhooks has it; shown this once. */
+            secret: string;
         };
         MarksBody: {
             read?: "all" | string[];
@@ -1290,6 +1453,107 @@ export interface components {
          * @example ivan
          */
         Username: string;
+        /** @description A subscription to what happens, without its secret. */
+        Webhook: {
+            actor?: components["schemas"]["Username"] | null;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Time"];
+            /** @description Whether anything is delivered. */
+            enabled: boolean;
+            failing_since?: components["schemas"]["Time"] | null;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description The kinds of events that are delivered; all, where it is empty. */
+            kinds: components["schemas"]["EventKinds"];
+            /** @description The position up to which everything was delivered, given up, or not wanted. */
+            position: string;
+            /** @description `enabled`; `paused` by somebody; `failing` for too long, and so switched off; or `gone`: its receiver answered 410. */
+            status: string;
+            target?: components["schemas"]["Username"] | null;
+            /**
+             * Format: uri
+             * @description Where deliveries are sent.
+             */
+            url: string;
+            /** @description Only activities with this verb. */
+            verb?: string | null;
+        };
+        WebhookBody: {
+            actor?: null | components["schemas"]["Username"];
+            enabled?: boolean;
+            kinds?: null | components["schemas"]["EventKinds"];
+            target?: null | components["schemas"]["Username"];
+            /** Format: uri */
+            url: string;
+            verb?: string | null;
+        };
+        /** @description What became of an event on its way to a subscriber: ids and numbers, never what was delivered or answered. */
+        WebhookDelivery: {
+            attempted_at?: components["schemas"]["Time"] | null;
+            /**
+             * Format: int32
+             * @description How often it was tried since it became pending.
+             */
+            attempts: number;
+            /** @description When it was first tried, or asked for once more. */
+            created_at: components["schemas"]["Time"];
+            /** @description What is delivered: a kind of event, or `resync`. */
+            kind: string;
+            /**
+             * Format: int32
+             * @description How long the last attempt took, in milliseconds.
+             */
+            last_duration_ms?: number | null;
+            /** @description Why the last attempt failed. */
+            last_error?: string | null;
+            /**
+             * Format: int32
+             * @description The status of the last answer.
+             */
+            last_status?: number | null;
+            /** @description The `webhook-id` under which it is delivered, each time. */
+            message_id: string;
+            next_at?: components["schemas"]["Time"] | null;
+            /** @description The position of the event. */
+            position: string;
+            /** @description `pending`: it is to be tried, perhaps again; `delivered`; or `dead`: it was given up. */
+            state: string;
+        };
+        WebhookDeliveryPage: {
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @description Null at the true end alone. */
+            next_cursor: string | null;
+            previous_cursor: string;
+        };
+        WebhookPage: {
+            items: components["schemas"]["Webhook"][];
+            /** @description Null at the true end alone. */
+            next_cursor: string | null;
+            previous_cursor: string;
+        };
+        WebhookPatchBody: {
+            actor?: null | components["schemas"]["Username"];
+            enabled?: boolean;
+            kinds?: null | components["schemas"]["EventKinds"];
+            target?: null | components["schemas"]["Username"];
+            /** Format: uri */
+            url?: string;
+            verb?: string | null;
+        };
+        WebhookReplayBody: {
+            /** @description A position, after which everything is delivered; or `beginning`, the oldest event that is kept; or `now`, past all that waits. */
+            from: string;
+        };
+        WebhookSecretBody: {
+            /**
+             * @description For how long the present secret counts too, in hours.
+             * @default 24
+             */
+            overlap_hours: number;
+        };
         /** @description A span of `published`, both ends inclusive; an end that is null is open. */
         Window: {
             from?: components["schemas"]["Time"] | null;
@@ -1307,15 +1571,20 @@ export interface operations {
     index: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Tags of what the client has; 304 where one is still right. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Where to read on. */
+            /** @description The page, or where to read on. */
             200: {
                 headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
                     /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
@@ -1326,7 +1595,21 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Index"];
+                    "text/html": string;
                 };
+            };
+            /** @description What the client has is still right. */
+            304: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The limit of requests is spent */
             429: {
@@ -10410,6 +10693,2254 @@ export interface operations {
                     /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description The most items of the page. */
+                limit?: number;
+                /** @description A cursor of another page of the same list. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
+                "Feed-Position"?: string;
+                /** @description Tags of what the client has; 304 where one is still right. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of webhooks, without their secrets. */
+            200: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description The neighbours of the page: `rel="next"`, `rel="prev"`. */
+                    Link?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookPage"];
+                };
+            };
+            /** @description What the client has is still right. */
+            304: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The position cannot be used. The query cannot be read. The request is not valid. The cursor cannot be used here */
+            400: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The server has not seen the position yet. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookBody"];
+            };
+        };
+        responses: {
+            /** @description The webhook, with its secret, which is shown once. */
+            201: {
+                headers: {
+                    /** @description The position in the order of all changes that includes what was done. */
+                    "Feed-Position"?: string;
+                    /** @description `true` where the answer is given again. */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Where it is. */
+                    Location?: string;
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeWebhook"];
+                };
+            };
+            /** @description The Idempotency-Key is not valid. The request is not valid. The body is not acceptable JSON */
+            400: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long to arrive */
+            408: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key is under way. The secret in the answer to this Idempotency-Key is shown once. There are as many webhooks as there may be */
+            409: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The answer to this Idempotency-Key is gone */
+            410: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is in a form that is not understood */
+            415: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Idempotency-Key was used with another request */
+            422: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
+                "Feed-Position"?: string;
+                /** @description Tags of what the client has; 304 where one is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook, without its secret. */
+            200: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description What the client has is still right. */
+            304: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The position cannot be used */
+            400: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The server has not seen the position yet. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nothing is delivered any more. */
+            204: {
+                headers: {
+                    /** @description The position in the order of all changes that includes what was done. */
+                    "Feed-Position"?: string;
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patchWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPatchBody"];
+                "application/merge-patch+json": components["schemas"]["WebhookPatchBody"];
+            };
+        };
+        responses: {
+            /** @description The webhook is like this now. */
+            200: {
+                headers: {
+                    /** @description Names this state of the webhook. */
+                    ETag?: string;
+                    /** @description The position in the order of all changes that includes what was done. */
+                    "Feed-Position"?: string;
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request is not valid. The body is not acceptable JSON */
+            400: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long to arrive */
+            408: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is in a form that is not understood */
+            415: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                /** @description The most items of the page. */
+                limit?: number;
+                /** @description A cursor of another page of the same list. */
+                cursor?: string;
+                /** @description Only those in this state; `dead` are the dead letters. */
+                state?: "pending" | "delivered" | "dead";
+            };
+            header?: {
+                /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
+                "Feed-Position"?: string;
+                /** @description Tags of what the client has; 304 where one is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of deliveries. */
+            200: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description The neighbours of the page: `rel="next"`, `rel="prev"`. */
+                    Link?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryPage"];
+                };
+            };
+            /** @description What the client has is still right. */
+            304: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The position cannot be used. The query cannot be read. The request is not valid. The cursor cannot be used here */
+            400: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The server has not seen the position yet. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A position that an answer told: the read waits until it includes it, up to 5 s. */
+                "Feed-Position"?: string;
+                /** @description Tags of what the client has; 304 where one is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+                position: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery. */
+            200: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description What the client has is still right. */
+            304: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The position cannot be used */
+            400: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook. The webhook has no such delivery */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The server has not seen the position yet. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+                position: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is tried at once. */
+            202: {
+                headers: {
+                    /** @description The position in the order of all changes that includes what was done. */
+                    "Feed-Position"?: string;
+                    /** @description `true` where the answer is given again. */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description The Idempotency-Key is not valid. The request is not valid. The body is not acceptable JSON */
+            400: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook. The webhook has no such delivery */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key is under way */
+            409: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The answer to this Idempotency-Key is gone. The log does not reach back to the position */
+            410: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Idempotency-Key was used with another request */
+            422: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookReplayBody"];
+            };
+        };
+        responses: {
+            /** @description The webhook goes on from there. */
+            200: {
+                headers: {
+                    /** @description The position in the order of all changes that includes what was done. */
+                    "Feed-Position"?: string;
+                    /** @description `true` where the answer is given again. */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The Idempotency-Key is not valid. The request is not valid. The body is not acceptable JSON */
+            400: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long to arrive */
+            408: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key is under way */
+            409: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The answer to this Idempotency-Key is gone. The log does not reach back to the position */
+            410: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is in a form that is not understood */
+            415: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Idempotency-Key was used with another request */
+            422: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to send again: for 24 hours it has one effect and one answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WebhookSecretBody"];
+            };
+        };
+        responses: {
+            /** @description The webhook, with its new secret, which is shown once. */
+            200: {
+                headers: {
+                    /** @description The position in the order of all changes that includes what was done. */
+                    "Feed-Position"?: string;
+                    /** @description `true` where the answer is given again. */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeWebhook"];
+                };
+            };
+            /** @description The Idempotency-Key is not valid. The request is not valid. The body is not acceptable JSON */
+            400: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A valid credential is needed */
+            401: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential does not allow this */
+            403: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description How to show a credential that is enough (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No acceptable form of the answer can be served */
+            406: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took too long to arrive */
+            408: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The first request with this Idempotency-Key is under way. The secret in the answer to this Idempotency-Key is shown once */
+            409: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The answer to this Idempotency-Key is gone */
+            410: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is in a form that is not understood */
+            415: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Idempotency-Key was used with another request */
+            422: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service is unavailable for the moment. The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"write";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webVendorFile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tags of what the client has; 304 where one is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The library. */
+            200: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description What the client has is still right. */
+            304: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is nothing here */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webFile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Tags of what the client has; 304 where one is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The part. */
+            200: {
+                headers: {
+                    /** @description Names this state of the answer. */
+                    ETag?: string;
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description What the client has is still right. */
+            304: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is nothing here */
+            404: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit of requests is spent */
+            429: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description When to ask again, in seconds. */
+                    "Retry-After"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request, as in the server's log. */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request took longer than it may. There is too much to do at the moment */
+            503: {
+                headers: {
+                    /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
+                    RateLimit?: string;
+                    /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
                     "RateLimit-Policy"?: string;
                     /** @description When to ask again, in seconds. */
                     "Retry-After"?: string;
