@@ -1,8 +1,8 @@
 //! The typed client, against the server that it is for.
 
 use feed_me_client::{
-    ActivityPatch, Atomicity, Because, Change, Client, Explanation, FeedCopy, FollowFrom, Marks, NewActivity,
-    ProblemKind, Scope, UserPatch,
+    ActivityPatch, Atomicity, Because, Change, Client, DeliveryState, Explanation, FeedCopy, FollowFrom,
+    Marks, NewActivity, NewWebhook, Position, ProblemKind, ReplayFrom, Scope, UserPatch, WebhookPatch,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Map, Value, json};
@@ -22,6 +22,7 @@ on_both_stores!(
 
 on_sqlite!(
     keys_and_tokens_open_what_they_say,
+    a_webhook_is_made_changed_replayed_and_ended,
     every_kind_of_problem_is_known,
     a_credential_that_is_not_enough_ends_a_stream
 );
@@ -272,6 +273,38 @@ async fn keys_and_tokens_open_what_they_say(_: &World) {
     admin.revoke_key(made.public.id).await.unwrap();
     assert!(reader.user("ivan").await.unwrap_err().is(ProblemKind::Unauthorized));
     assert!(admin.revoke_key(Uuid::nil()).await.unwrap_err().is(ProblemKind::KeyNotFound));
+}
+
+async fn a_webhook_is_made_changed_replayed_and_ended(world: &World) {
+    let client = with_users(world, &["ivan", "eric"]).await;
+    let wanted = NewWebhook::new("https://receiver.example/feed").kind("activity.added").actor("eric");
+    let made = client.create_webhook(&wanted).await.unwrap();
+    let id = made.public.id;
+    assert!(made.secret.starts_with("whsec_") && !format!("{made:?}").contains(&made.secret));
+    let paused =
+        client.edit_webhook(id, &WebhookPatch::new().enabled(false).actor(None).verb(Some("share"))).await;
+    let paused = paused.unwrap();
+    assert_eq!(
+        (paused.status.as_str(), &paused.actor, paused.verb.as_deref()),
+        ("paused", &None, Some("share"))
+    );
+    let rotated = client.rotate_webhook_secret(id, 0).await.unwrap();
+    assert_ne!(rotated.secret, made.secret);
+    let replayed = client.replay_webhook(id, ReplayFrom::Beginning).await.unwrap();
+    assert_eq!(replayed.position, Position(0));
+    assert_eq!(
+        client.replay_webhook(id, ReplayFrom::After(Position(2))).await.unwrap().position,
+        Position(2)
+    );
+    let listed: Vec<_> = client.webhooks().items().try_collect().await.unwrap();
+    assert_eq!(listed, [client.webhook(id).await.unwrap()]);
+    let dead: Vec<_> = client.deliveries(id).state(DeliveryState::Dead).items().try_collect().await.unwrap();
+    assert!(dead.is_empty());
+    let none = client.delivery(id, Position(1)).await.unwrap_err();
+    assert!(none.is(ProblemKind::DeliveryNotFound));
+    assert!(client.redeliver(id, Position(1)).await.unwrap_err().is(ProblemKind::DeliveryNotFound));
+    client.delete_webhook(id).await.unwrap();
+    assert!(client.webhook(id).await.unwrap_err().is(ProblemKind::WebhookNotFound));
 }
 
 async fn every_kind_of_problem_is_known(_: &World) {

@@ -38,7 +38,8 @@ async fn what_happens_is_told(world: &World) {
     ivan.follows(&eric).await.is(201);
     // The body of a single post is kept as it comes, those of a batch when they are first read.
     eric.posts("share", "post:1").await.is(201);
-    let batch = serde_json::json!({ "activities": [{ "actor": "eric", "verb": "share", "object": "post:2" }] });
+    let batch =
+        serde_json::json!({ "activities": [{ "actor": "eric", "verb": "share", "object": "post:2" }] });
     world.post("/v1/activities/batch", batch).await.is(200);
     let before = with_index(world).await;
     for _ in 0..3 {

@@ -6,5 +6,6 @@ mod feeds;
 mod keys;
 mod links;
 mod users;
+mod webhooks;
 
 pub use self::{activities::Atomicity, events::Events, feeds::Marks};

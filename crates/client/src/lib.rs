@@ -84,6 +84,7 @@ pub use self::{
         keys::{ApplicationKey, MadeApplicationKey, MintedToken, Scope},
         links::{Follow, FollowFrom, FollowResult, Relation, Relationship},
         users::{Erased, Receipt, User, UserPatch},
+        webhooks::{Delivery, DeliveryState, MadeWebhook, NewWebhook, ReplayFrom, Webhook, WebhookPatch},
         {Stored, Tagged},
     },
     position::Position,

@@ -60,7 +60,7 @@ impl<T: DeserializeOwned + Send + 'static> Listing<T> {
         Self { request: client.get(path), cursor: None, items: PhantomData }
     }
 
-    fn with(self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(self, name: &str, value: &str) -> Self {
         Self { request: self.request.query(name, value), ..self }
     }
 

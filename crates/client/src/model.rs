@@ -6,6 +6,7 @@ pub(crate) mod feeds;
 pub(crate) mod keys;
 pub(crate) mod links;
 pub(crate) mod users;
+pub(crate) mod webhooks;
 
 use std::ops::Deref;
 
