@@ -18,7 +18,7 @@ on_both_guarded!(
 );
 
 /// The routes that ask nobody.
-const OPEN: [&str; 7] = [
+const OPEN: [&str; 9] = [
     "GET /",
     "GET /livez",
     "GET /healthz",
@@ -26,6 +26,8 @@ const OPEN: [&str; 7] = [
     "GET /openapi.json",
     "GET /docs",
     "GET /docs/{file}",
+    "GET /web/{file}",
+    "GET /web/vendor/{file}",
 ];
 
 /// The operator's.
@@ -141,7 +143,12 @@ async fn ask(guarded: &Guarded, route: &Route, user: &str, id: &str, credential:
         route.path.replace("{username}", user).replace("{followee}", "niko").replace("{other}", "niko");
     // A stream that begins has no end; one that cannot begin was let in all the same.
     let path = if path.ends_with("/live") { path + "?since=none" } else { path };
-    let path = path.replace("{id}", id).replace("{file}", "index.css").replace("{position}", "1");
+    let file = match route.path.as_str() {
+        "/web/{file}" => "main.js",
+        "/web/vendor/{file}" => "preact.js",
+        _ => "index.css",
+    };
+    let path = path.replace("{id}", id).replace("{file}", file).replace("{position}", "1");
     let mut call = guarded.world.call(route.method.clone(), &path);
     if let Some(credential) = credential {
         call = call.header("Authorization", format!("Bearer {credential}"));
