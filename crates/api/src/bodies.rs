@@ -84,7 +84,7 @@ impl Bodies {
             }
         });
         let found: Vec<Option<&Body>> = found.collect();
-        // Every text is waited for at the same time here; one by one while the page is written it took twice as long.
+        // Every text is waited for at the same time here, and not one by one while the page is written.
         hint::black_box(found.iter().flatten().fold(0, |all, body| all ^ body.touch()));
         let mut told = Vec::with_capacity(items.len());
         let mut missing = Vec::new();

@@ -1,8 +1,8 @@
 //! The bodies that are kept, by the memory they may take.
 //!
-//! No library's cache, because a page takes twenty bodies, and here one lock, one probe and one wait for memory serve all
-//! of them: a cache that hands out one value at a time, each behind a lock and a count of references, took four times as
-//! long for a page where the processor's caches do not hold all of it.
+//! No library's cache, because a page takes twenty bodies, and here one lock and one wait for memory serve all of them;
+//! caches hand out one value at a time, each behind a lock of its own. With `quick_cache` a first page took about 14.4 µs of
+//! CPU instead of 13.2 (1,000 users), and 20.0 instead of 19.5 (200,000 users): single runs on a machine that was not quiet.
 //!
 //! What goes when there is no room is what was not used since it was last looked at, part after part: the clock of F. J.
 //! Corbató ("A paging experiment with the Multics system", 1968), with a part of all bodies instead of one at each tick.
