@@ -66,6 +66,8 @@ impl FeedIndex {
         let mut compared = Compared::default();
         for (done, name) in names.iter().enumerate() {
             progress(done, names.len());
+            // Nobody else may follow the log, and an index that has not seen its end for long leaves every page to the store.
+            self.catch_up().await?;
             for (kind, include_self) in [
                 (FeedKind::Own, false),
                 (FeedKind::Friends, false),

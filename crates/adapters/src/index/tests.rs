@@ -158,6 +158,21 @@ async fn who_has_not_seen_the_end_of_the_log_for_long_leaves_the_answer_to_the_s
 }
 
 #[tokio::test]
+async fn however_long_comparing_takes_it_is_the_index_that_is_compared() {
+    let stale_after = Duration::from_millis(500);
+    let world = World::with(IndexOptions { memory: AMPLE, stale_after, ..IndexOptions::default() });
+    for name in ["eric", "ivan"] {
+        let author = user(&world.elsewhere, name).await;
+        post(&world.elsewhere, &author).await;
+    }
+    world.index.fill().await.unwrap();
+    let dawdles = |_, _| std::thread::sleep(2 * stale_after);
+    let compared = world.index.compare(Sample::All, dawdles).await.unwrap();
+    assert_eq!((compared.users, compared.left_to_sql), (2, 0));
+    assert_eq!(compared.differences, []);
+}
+
+#[tokio::test]
 async fn a_gap_in_the_log_is_noticed_and_the_store_answers_until_the_index_is_filled_anew() {
     let world = World::filled(AMPLE).await;
     let eric = user(&world.elsewhere, "eric").await;
