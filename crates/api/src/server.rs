@@ -14,7 +14,7 @@ use actix_web::{
     dev::{ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse},
     http::Method,
     middleware::{Compress, Condition, from_fn},
-    rt::signal::unix::{SignalKind, signal},
+    rt::signal::unix::{Signal, SignalKind, signal},
     web,
 };
 
@@ -91,7 +91,9 @@ pub async fn serve(
     let sweeping = shared.limits.clone().map(|limits| tokio::spawn(sweep(limits)));
     let traces = shared.traces.clone();
     let delay = Duration::from_millis(settings.server.drain_delay_ms);
-    let stopping = tokio::spawn(stop_on_signal(server.handle(), shared, delay));
+    // Heard from before anybody is told that there is a server: whoever starts it may stop it at once.
+    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stopping = tokio::spawn(stop_on_signal(signals, server.handle(), shared, delay));
     ready(address);
     let stopped = server.await;
     stopping.abort();
@@ -159,13 +161,12 @@ fn workers(settings: &Settings) -> usize {
 /// The first signal drains: for `delay` everything is answered as before, so that balancers, which see that the server is
 /// not ready, and clients, whose connections end with their next answer, go elsewhere by themselves. Then nobody is let in
 /// any more, and what is under way is finished. A second signal does not wait.
-async fn stop_on_signal(server: ServerHandle, shared: Shared, delay: Duration) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be heard; only a kill stops this server");
-        return;
-    };
+async fn stop_on_signal(
+    (mut terminate, mut interrupt): (Signal, Signal),
+    server: ServerHandle,
+    shared: Shared,
+    delay: Duration,
+) {
     let mut asked = async || {
         tokio::select! {
             _ = terminate.recv() => {}
