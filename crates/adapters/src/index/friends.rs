@@ -28,10 +28,10 @@ use super::{
     timeline::Timeline,
 };
 
-/// How many activities in the order of all are passed in the time that the search for one head takes: 4 ns each, with a
-/// sieve, and 50 in an index of 10 million activities.
+/// How many activities in the order of all are passed, with a sieve, in the time that the search for one head takes. Estimated
+/// from profiles of an index of 10 million activities: with this, deep pages took 26.5 µs of CPU instead of 33.6.
 const PASSED_A_SEARCH: usize = 12;
-/// And how many heads that need no search are looked at in the time that two activities are passed: 2 ns each.
+/// And how many heads that need no search are looked at in the time that two activities are passed; estimated likewise.
 const HEADS_A_PAIR: usize = 4;
 
 pub(super) fn read(state: &State, wish: &Wish<'_>) -> Found {
