@@ -56,10 +56,12 @@ pub struct Difference {
 
 impl FeedIndex {
     /// Compares pages of the feeds of a sample of users: own, friends with and without the user, mentions; each at its top,
-    /// at its end, and on the way through, downward and upward. `progress` hears how many users are done, and of how many.
+    /// at its end, and on the way through, downward and upward. Before each page
+    /// it pauses: whoever is served meanwhile comes first. `progress` hears how many users are done, and of how many.
     pub async fn compare(
         &self,
         sample: Sample,
+        pause: Duration,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Compared, StoreError> {
         let names = self.sampled(sample);
@@ -75,7 +77,7 @@ impl FeedIndex {
                 (FeedKind::Mentions, false),
             ] {
                 let filter = FeedFilter::new(Vec::new(), include_self);
-                self.compare_feed(name, kind, filter, &mut compared).await?;
+                self.compare_feed(name, kind, filter, (pause, &mut compared)).await?;
             }
             compared.users += 1;
         }
@@ -86,14 +88,9 @@ impl FeedIndex {
     fn sampled(&self, sample: Sample) -> Vec<Username> {
         let state = self.state.read();
         let Some(state) = &*state else { return Vec::new() };
-        let mut names: Vec<Username> = state.names().into_iter().collect();
-        names.sort_unstable();
         match sample {
-            Sample::All => names,
-            Sample::Users { count, round } => {
-                let step = (names.len() / count.max(1)).max(1);
-                names.into_iter().skip(round % step).step_by(step).take(count).collect()
-            }
+            Sample::All => state.people.names().cloned().collect(),
+            Sample::Users { count, round } => state.people.spread(count, round).cloned().collect(),
         }
     }
 
@@ -103,8 +100,14 @@ impl FeedIndex {
         owner: &Username,
         kind: FeedKind,
         filter: FeedFilter,
-        compared: &mut Compared,
+        (pause, compared): (Duration, &mut Compared),
     ) -> Result<(), StoreError> {
+        let wait = async || {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+        };
+        wait().await;
         let query = |boundary, direction| FeedQuery {
             kind,
             owner: owner.clone(),
@@ -114,11 +117,14 @@ impl FeedIndex {
             shape: Shape::Entry,
         };
         let top = self.compare_page(query(Boundary::Top, Direction::Forward), compared).await?;
+        wait().await;
         let end = self.compare_page(query(Boundary::End, Direction::Backward), compared).await?;
         let mut inner: Vec<Position> = top.last().into_iter().chain(end.last()).copied().collect();
         inner.extend(middle(&top, &end));
         for position in inner {
+            wait().await;
             self.compare_page(query(Boundary::After(position), Direction::Forward), compared).await?;
+            wait().await;
             self.compare_page(query(Boundary::Before(position), Direction::Backward), compared).await?;
         }
         Ok(())

@@ -62,15 +62,16 @@ pub(super) fn read(state: &State, wish: &Wish<'_>) -> Found {
                 heads.offer(head, Lead::Whole(author));
             }
         } else if is_heard(author) {
-            searched.push(author);
+            searched.push((author, head));
         }
     }
     if let Some(slots) = walk_within(PASSED_A_SEARCH * searched.len()) {
         return Found::Slots(slots);
     }
-    let searched: Vec<&Timeline> = searched.iter().filter_map(|author| state.author(*author)).collect();
+    let searched = searched.iter().filter_map(|(author, head)| Some((state.author(*author)?, *head)));
+    let searched: Vec<(&Timeline, i64)> = searched.collect();
     let below = Timeline::below_each(&searched, wish.gap, &state.records);
-    for (timeline, below) in searched.into_iter().zip(below) {
+    for ((timeline, _), below) in searched.into_iter().zip(below) {
         heads.offer_part(timeline, below, (0, timeline.len()));
     }
     for (author, spans) in reader.bounded() {

@@ -109,21 +109,20 @@ fn mentions(state: &State, wish: &Wish<'_>) -> Found {
 /// The part of one timeline that a wish is for.
 fn chosen(state: &State, timeline: &Timeline, wish: &Wish<'_>, is_shown: impl Fn(Slot) -> bool) -> Found {
     let below = timeline.below(wish.gap, &state.records);
-    let slots = timeline.slots();
     match wish.direction() {
-        Direction::Forward => wanted(state, slots[..below].iter().rev(), wish, is_shown),
-        Direction::Backward => wanted(state, slots[below..].iter(), wish, is_shown),
+        Direction::Forward => wanted(state, timeline.slots(0..below).rev(), wish, is_shown),
+        Direction::Backward => wanted(state, timeline.slots(below..timeline.len()), wish, is_shown),
     }
 }
 
-fn wanted<'s>(
+fn wanted(
     state: &State,
-    slots: impl Iterator<Item = &'s Slot>,
+    slots: impl Iterator<Item = Slot>,
     wish: &Wish<'_>,
     is_shown: impl Fn(Slot) -> bool,
 ) -> Found {
     let mut found = Vec::with_capacity(wish.needed().min(LOOKED_AT_MAX));
-    for (looked_at, slot) in slots.copied().enumerate() {
+    for (looked_at, slot) in slots.enumerate() {
         if found.len() == wish.needed() {
             break;
         }

@@ -29,9 +29,20 @@ impl People {
         self.by_key.get(key as usize)?.as_ref()
     }
 
-    /// Every number that is a user's, in order.
-    pub(super) fn keys(&self) -> impl Iterator<Item = u32> {
-        (0..).zip(&self.by_key).filter_map(|(key, person)| person.as_ref().map(|_| key))
+    /// Every name, in the order of the numbers.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Username> {
+        self.by_key.iter().flatten().map(|person| &person.name)
+    }
+
+    /// The names of at most so many users, spread evenly over all; another round begins elsewhere. Looks at no more than it
+    /// has to: somebody may wait for the copy.
+    pub(super) fn spread(&self, count: usize, round: usize) -> impl Iterator<Item = &Username> {
+        let step = self.by_key.len().div_ceil(count.max(1)).max(1);
+        let stretches = self.by_key.chunks(step).take(count);
+        stretches.filter_map(move |stretch| {
+            let (before, from) = stretch.split_at(round % step % stretch.len());
+            from.iter().chain(before).flatten().next().map(|person| &person.name)
+        })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -81,5 +92,30 @@ impl Verbs {
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn rounds_come_to_everybody_and_a_round_to_no_more_than_so_many() {
+        let mut people = People::default();
+        for key in (1..100).filter(|key| key % 3 != 0) {
+            let name = Username::parse(&format!("u{key}")).unwrap();
+            people.set(key, Person { id: UserId::from_uuid(uuid::Uuid::from_u128(key.into())), name });
+        }
+        let mut seen = BTreeSet::new();
+        for round in 0..30 {
+            let names: Vec<&Username> = people.spread(4, round).collect();
+            assert_eq!(names.len(), 4, "round {round}");
+            seen.extend(names.into_iter().cloned());
+        }
+        assert_eq!(seen.len(), people.names().count());
+        assert_eq!(people.spread(1000, 0).count(), people.names().count());
+        assert_eq!(People::default().spread(4, 1).count(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The copy itself: everything that pages are made of, and how a change alters it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use feed_me_domain::{
     ActivityId, FeedEntry, FeedItem, RelationKind, UserKey, Username, Window,
@@ -294,8 +294,8 @@ impl State {
             Some(published) => at(published),
             // A log of before the time was noted: mostly it is that of the id, else all of the author's are looked at.
             None => id.stamp().and_then(|stamp| at(stamp.micros())).or_else(|| {
-                let slots = timeline.slots().iter().copied().enumerate();
-                slots.into_iter().find(|(_, slot)| self.records.get(*slot).id() == number)
+                let mut slots = timeline.slots(0..timeline.len()).enumerate();
+                slots.find(|(_, slot)| self.records.get(*slot).id() == number)
             }),
         };
         if let Some((index, slot)) = found {
@@ -316,15 +316,15 @@ impl State {
     fn erase(&mut self, user: u32) {
         self.people.remove(user);
         let own = self.authors.get_mut(user as usize).map(std::mem::take).unwrap_or_default();
-        for slot in own.slots() {
-            self.gone.push(ActivityId::from_uuid(Uuid::from_u128(self.records.get(*slot).id())));
-            self.release(*slot);
+        for slot in own.slots(0..own.len()) {
+            self.gone.push(ActivityId::from_uuid(Uuid::from_u128(self.records.get(slot).id())));
+            self.release(slot);
         }
         self.set_head(user);
         let mentions = self.mentions.remove(&user).unwrap_or_default();
         self.mentioned -= mentions.len();
-        for slot in mentions.slots() {
-            let record = self.records.get_mut(*slot);
+        for slot in mentions.slots(0..mentions.len()) {
+            let record = self.records.get_mut(slot);
             (record.target, record.version) = (0, next_version(record.version));
         }
         let reader = self.readers.get_mut(user as usize).map(std::mem::take).unwrap_or_default();
@@ -416,12 +416,6 @@ impl State {
     #[cfg(test)]
     pub(super) fn mangle(&mut self) {
         self.readers.clear();
-    }
-
-    /// Everybody who has anything to do with feeds, for comparing.
-    pub(super) fn names(&self) -> HashSet<Username> {
-        let person = |key| self.people.get(key).map(|person| person.name.clone());
-        self.people.keys().filter_map(person).collect()
     }
 }
 

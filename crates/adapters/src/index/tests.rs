@@ -167,7 +167,7 @@ async fn however_long_comparing_takes_it_is_the_index_that_is_compared() {
     }
     world.index.fill().await.unwrap();
     let dawdles = |_, _| std::thread::sleep(2 * stale_after);
-    let compared = world.index.compare(Sample::All, dawdles).await.unwrap();
+    let compared = world.index.compare(Sample::All, Duration::ZERO, dawdles).await.unwrap();
     assert_eq!((compared.users, compared.left_to_sql), (2, 0));
     assert_eq!(compared.differences, []);
 }
@@ -203,7 +203,7 @@ async fn memory_is_kept_to_and_what_lies_below_the_floor_is_read_from_the_store(
     assert!(status.floor_micros.is_some() && status.activities < 9000);
     assert_eq!(world.first_page(FeedKind::Own, &eric).await, posted[..3]);
     assert_eq!(world.pages(), (1, 0), "the top lies above the floor");
-    let compared = world.index.compare(Sample::All, |_, _| ()).await.unwrap();
+    let compared = world.index.compare(Sample::All, Duration::ZERO, |_, _| ()).await.unwrap();
     assert_eq!(compared.differences, []);
     assert!(0 < compared.left_to_sql && compared.left_to_sql < compared.pages, "{compared:?}");
     // The same memory, filled at once.
@@ -240,13 +240,13 @@ async fn a_difference_between_index_and_store_is_found() {
     let [ivan, eric] = [user(&world.here, "ivan").await, user(&world.here, "eric").await];
     follow(&world.here, &ivan, &eric).await;
     post(&world.here, &eric).await;
-    let clean = world.index.compare(Sample::All, |_, _| ()).await.unwrap();
+    let clean = world.index.compare(Sample::All, Duration::ZERO, |_, _| ()).await.unwrap();
     assert_eq!((clean.users, clean.left_to_sql, clean.differences), (2, 0, vec![]));
     // Something is lost that the log does not tell of.
     if let Some(state) = &mut *world.index.state.write() {
         state.mangle();
     }
-    let compared = world.index.compare(Sample::All, |_, _| ()).await.unwrap();
+    let compared = world.index.compare(Sample::All, Duration::ZERO, |_, _| ()).await.unwrap();
     assert!(compared.differences.iter().any(|difference| difference.query.owner == ivan));
 }
 
@@ -290,8 +290,43 @@ proptest! {
         prop_assert_eq!(down.into_iter().rev().collect::<Vec<_>>(), below.clone());
         prop_assert_eq!(log.up_from(gap, &records).map(|line| line.slot).collect::<Vec<_>>(), above.clone());
         let at = timeline.below(gap, &records);
-        prop_assert_eq!(&timeline.slots()[..at], below);
-        prop_assert_eq!(&timeline.slots()[at..], above);
+        prop_assert_eq!(timeline.slots(0..at).collect::<Vec<_>>(), below);
+        prop_assert_eq!(timeline.slots(at..timeline.len()).collect::<Vec<_>>(), above);
+    }
+}
+
+proptest! {
+    /// However unevenly an author posts: at once, evenly, or ever more.
+    #[test]
+    fn a_search_of_many_timelines_finds_what_counting_finds(
+        lists in proptest::collection::vec(
+            proptest::collection::vec(prop_oneof![0_i64..20, 0_i64..5000, (0_u32..62).prop_map(|bit| 1 << bit)], 1..80),
+            0..12,
+        ),
+        time in prop_oneof![-1_i64..25, 0_i64..5000, (0_u32..62).prop_map(|bit| (1 << bit) - 1), Just(i64::MAX)],
+        id in 0_u128..100,
+    ) {
+        let place = (time, id);
+        let places = lists.iter().map(|times| {
+            let mut times = times.clone();
+            times.sort_unstable();
+            (0..).zip(times).map(|(id, time)| (time, id)).collect::<Vec<Place>>()
+        });
+        let places: Vec<Vec<Place>> = places.collect();
+        let (records, slots) = records(&places.concat());
+        let mut slots = slots.into_iter();
+        let timelines: Vec<Timeline> = places.iter().map(|places| {
+            let mut timeline = Timeline::default();
+            slots.by_ref().take(places.len()).for_each(|(place, slot)| timeline.push(place.0, slot));
+            timeline
+        }).collect();
+        let counted: Vec<usize> =
+            places.iter().map(|places| places.iter().filter(|other| **other < place).count()).collect();
+        let each: Vec<(&Timeline, i64)> =
+            timelines.iter().map(|timeline| (timeline, timeline.newest().unwrap())).collect();
+        prop_assert_eq!(Timeline::below_each(&each, place, &records), counted.clone());
+        let alone: Vec<usize> = timelines.iter().map(|timeline| timeline.below(place, &records)).collect();
+        prop_assert_eq!(alone, counted);
     }
 }
 

