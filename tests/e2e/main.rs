@@ -38,4 +38,5 @@ mod traces;
 mod transfer;
 mod trust;
 mod users;
+mod ways;
 mod webhooks;

@@ -31,7 +31,8 @@ impl FeedForm {
         }
     }
 
-    fn of(headers: &HeaderMap) -> Result<Self, Failure> {
+    /// The form that headers ask for.
+    pub fn of(headers: &HeaderMap) -> Result<Self, Failure> {
         if is_plain(headers) {
             return Ok(Self::Json);
         }

@@ -2,7 +2,7 @@
 //! truth.
 
 use actix_web::{
-    Error,
+    Error, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ResponseHead, ServiceRequest, ServiceResponse},
     http::{
@@ -28,29 +28,39 @@ pub async fn finish<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    let is_v1 = request.uri().path().starts_with("/v1/");
-    let response = next.call(request).await?.map_into_boxed_body();
+    let (request, response) = next.call(request).await?.map_into_boxed_body().into_parts();
+    let shared = request.app_data::<Data<Shared>>().map(Data::get_ref);
+    let response = finished(response, request.uri().path(), Passage::of(&request).as_deref(), shared);
+    Ok(ServiceResponse::new(request, response))
+}
+
+/// The same for an answer to a request for `path`.
+pub fn finished(
+    response: HttpResponse,
+    path: &str,
+    passage: Option<&Passage>,
+    shared: Option<&Shared>,
+) -> HttpResponse {
     let mut response = match failure_of(&response) {
-        Some(failure) => rendered(response, &failure),
+        Some(failure) => rendered(response, &failure, path, passage),
         None => response,
     };
-    let shared = response.request().app_data::<Data<Shared>>();
-    if shared.is_some_and(|shared| shared.is_draining()) {
+    if shared.is_some_and(Shared::is_draining) {
         // The next request on this connection would come too late; whoever keeps it opens one elsewhere.
-        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
     let headers = response.headers_mut();
     tell_coding(headers);
-    if is_v1 {
+    if path.starts_with("/v1/") {
         vary(headers);
     }
-    Ok(response)
+    response
 }
 
 /// What went wrong, where something did: a failure of ours, or one of the framework.
-fn failure_of(response: &ServiceResponse) -> Option<Failure> {
+fn failure_of(response: &HttpResponse) -> Option<Failure> {
     let status = response.status();
-    if let Some(error) = response.response().error() {
+    if let Some(error) = response.error() {
         let failure = error.as_error::<Failure>().cloned();
         return Some(failure.unwrap_or_else(|| Failure::of_status(status)));
     }
@@ -59,22 +69,25 @@ fn failure_of(response: &ServiceResponse) -> Option<Failure> {
 }
 
 /// Writes the failure as the surface of the route tells it, and logs what is our own fault.
-fn rendered(response: ServiceResponse, failure: &Failure) -> ServiceResponse {
-    let passage = Passage::of(response.request());
-    let is_classic = passage.as_ref().and_then(|passage| passage.route()).is_some_and(classic::is_classic);
-    let id = passage.as_ref().map(|passage| &*passage.id.0).unwrap_or_default();
+fn rendered(
+    response: HttpResponse,
+    failure: &Failure,
+    path: &str,
+    passage: Option<&Passage>,
+) -> HttpResponse {
+    let is_classic = passage.and_then(Passage::route).is_some_and(classic::is_classic);
+    let id = passage.map(|passage| &*passage.id.0).unwrap_or_default();
     // Whom we turn away is counted; a line for each would add to the load. And that the server stops was said once.
     let is_stopping = failure.kind == problem::NOT_READY && failure.cause.is_none();
     if failure.status().is_server_error() && failure.kind != problem::OVERLOADED && !is_stopping {
         let cause = failure.cause.as_deref().unwrap_or(&failure.detail);
         tracing::error!(request_id = id, kind = failure.kind.slug, cause, "a request could not be answered");
     }
-    let path = response.request().uri().path().to_owned();
     let (status, content_type, body) = if is_classic {
         let error = failure.to_string();
         (failure.classic_status(), "application/json", written(&ClassicErrorView { error: &error }))
     } else {
-        let problem = ProblemView::of_request(failure, &path, id);
+        let problem = ProblemView::of_request(failure, path, id);
         (failure.status(), "application/problem+json", written(&problem))
     };
     response.map_body(|head: &mut ResponseHead, _| {

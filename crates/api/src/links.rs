@@ -7,6 +7,7 @@ use std::{
 
 use actix_web::{
     HttpRequest,
+    dev::RequestHead,
     http::{
         header::{FORWARDED, HOST, HeaderMap, HeaderName},
         uri::Authority,
@@ -14,6 +15,21 @@ use actix_web::{
 };
 
 use crate::settings::ServerSettings;
+
+/// A request, as far as the URLs in its answer follow from it: whether the framework has routed it or not.
+#[derive(Clone, Copy)]
+pub struct Asked<'r> {
+    /// Its first line and its headers.
+    pub head: &'r RequestHead,
+    /// Whether it came by TLS.
+    pub is_secure: bool,
+}
+
+impl<'r> From<&'r HttpRequest> for Asked<'r> {
+    fn from(request: &'r HttpRequest) -> Self {
+        Self { head: request.head(), is_secure: request.app_config().secure() }
+    }
+}
 
 /// What absolute URLs begin with, and whose word about it counts.
 #[derive(Clone, Debug)]
@@ -34,18 +50,19 @@ impl Origins {
     }
 
     /// Scheme and host of a request: `http://127.0.0.1:5000`.
-    pub fn of(&self, request: &HttpRequest) -> String {
+    pub fn of<'r>(&self, asked: impl Into<Asked<'r>>) -> String {
+        let Asked { head, is_secure } = asked.into();
         if let Some(url) = &self.public_url {
             return url.clone();
         }
-        let is_trusted = request.peer_addr().is_some_and(|peer| self.trusts(peer.ip()));
-        let told = if is_trusted { forwarded(request.headers()) } else { Told::default() };
+        let is_trusted = head.peer_addr.is_some_and(|peer| self.trusts(peer.ip()));
+        let told = if is_trusted { forwarded(&head.headers) } else { Told::default() };
         let scheme = match told.scheme.as_deref() {
             Some("https") => "https",
-            None if request.app_config().secure() => "https",
+            None if is_secure => "https",
             _ => "http",
         };
-        let host = told.host.filter(|host| is_host(host)).or_else(|| own_host(request));
+        let host = told.host.filter(|host| is_host(host)).or_else(|| own_host(head));
         format!("{scheme}://{}", host.unwrap_or_else(|| self.listen.to_string()))
     }
 }
@@ -97,9 +114,9 @@ fn address_of(text: &str) -> Option<IpAddr> {
 }
 
 /// The host that the client addressed, where it is one.
-fn own_host(request: &HttpRequest) -> Option<String> {
-    let authority = request.uri().authority().map(Authority::as_str);
-    let header = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
+fn own_host(head: &RequestHead) -> Option<String> {
+    let authority = head.uri.authority().map(Authority::as_str);
+    let header = || head.headers.get(HOST).and_then(|host| host.to_str().ok());
     authority.or_else(header).filter(|host| is_host(host)).map(str::to_owned)
 }
 
@@ -193,8 +210,8 @@ fn as_number(address: IpAddr) -> u128 {
 }
 
 /// The path as the client wrote it, fit for a URL in a header.
-pub fn path_of(request: &HttpRequest) -> Cow<'_, str> {
-    let path = request.uri().path();
+pub fn path_of(head: &RequestHead) -> Cow<'_, str> {
+    let path = head.uri.path();
     if !path.contains(['"', '{', '}']) {
         return Cow::Borrowed(path);
     }

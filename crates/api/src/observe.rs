@@ -5,14 +5,14 @@ use std::{rc::Rc, sync::Arc, time::Instant};
 use actix_web::{
     Error, HttpMessage,
     body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{RequestHead, ResponseHead, ServiceRequest, ServiceResponse},
     http::{Method, header::HeaderValue},
     middleware::Next,
     web::Data,
 };
 
 use crate::{
-    metrics::Metrics,
+    metrics::{Metrics, requests::InFlight},
     passage::Passage,
     request_id::{self, Parent, RequestId},
     shared::Shared,
@@ -24,25 +24,48 @@ pub async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let passage = Passage::begin(RequestId::of(request.headers()));
     let shared = request.app_data::<Data<Shared>>();
-    let mut line = LogLine {
-        parent: Parent::of(request.headers()),
-        traces: shared.and_then(|shared| shared.traces.clone()),
-        method: request.method().clone(),
-        started: Instant::now(),
-        status: None,
-        passage: passage.clone(),
-        metrics: shared.map(|shared| shared.services.metrics.clone()),
-    };
-    request.extensions_mut().insert(passage);
-    let _in_flight = line.metrics.as_ref().map(|metrics| metrics.requests.begin());
+    let seen = Seen::begin(request.request().head(), shared.map(Data::get_ref));
+    request.extensions_mut().insert(seen.passage().clone());
     let mut response = next.call(request).await?;
-    if let Ok(value) = HeaderValue::from_str(&line.passage.id.0) {
-        response.headers_mut().insert(request_id::HEADER, value);
-    }
-    line.status = Some(response.status().as_u16());
+    seen.end(response.response_mut().head_mut());
     Ok(response)
+}
+
+/// A request that is under way, until this goes.
+pub struct Seen {
+    line: LogLine,
+    _in_flight: Option<InFlight>,
+}
+
+impl Seen {
+    /// A request has come.
+    pub fn begin(asked: &RequestHead, shared: Option<&Shared>) -> Self {
+        let line = LogLine {
+            parent: Parent::of(&asked.headers),
+            traces: shared.and_then(|shared| shared.traces.clone()),
+            method: asked.method.clone(),
+            started: Instant::now(),
+            status: None,
+            passage: Passage::begin(RequestId::of(&asked.headers)),
+            metrics: shared.map(|shared| shared.services.metrics.clone()),
+        };
+        let in_flight = line.metrics.as_ref().map(|metrics| metrics.requests.begin());
+        Self { line, _in_flight: in_flight }
+    }
+
+    /// What is known of it.
+    pub fn passage(&self) -> &Rc<Passage> {
+        &self.line.passage
+    }
+
+    /// It was answered.
+    pub fn end(mut self, answer: &mut ResponseHead) {
+        if let Ok(value) = HeaderValue::from_str(&self.line.passage.id.0) {
+            answer.headers_mut().insert(request_id::HEADER, value);
+        }
+        self.line.status = Some(answer.status.as_u16());
+    }
 }
 
 /// The line, written when the request is over: also when the client is gone before its answer was. It names the request

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use actix_web::{
-    dev::ServiceResponse,
+    HttpResponse,
     http::{
         Method,
         header::{HeaderMap, HeaderName, HeaderValue},
@@ -74,8 +74,7 @@ pub async fn wait(services: &Services, method: &Method, headers: &HeaderMap) -> 
 }
 
 /// Tells the position of a write in its answer.
-pub async fn tell<B>(route: &str, services: &Services, response: &mut ServiceResponse<B>) {
-    let method = response.request().method();
+pub async fn tell(route: &str, method: &Method, services: &Services, response: &mut HttpResponse) {
     let writes =
         [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method) || route == "/reset";
     if !writes || !response.status().is_success() {

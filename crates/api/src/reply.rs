@@ -2,6 +2,8 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    dev::RequestHead,
     http::{
         Method, StatusCode,
         header::{self, HeaderName},
@@ -10,7 +12,15 @@ use actix_web::{
 use feed_me_domain::{Cursor, StoredAnswer, services::Page};
 use serde::Serialize;
 
-use crate::{bodies::Told, etag, links::path_of, position, problem::Failure, query::Query, shared::Shared};
+use crate::{
+    bodies::Told,
+    etag,
+    links::{Asked, path_of},
+    position,
+    problem::Failure,
+    query::Query,
+    shared::Shared,
+};
 
 /// What a handler returns.
 pub type Answer = Result<Reply, Failure>;
@@ -147,13 +157,7 @@ pub fn written(view: &impl Serialize) -> Result<String, Failure> {
 }
 
 /// A page of a feed, with the same neighbours in its body and in its `Link` header.
-pub fn feed<T>(
-    shared: &Shared,
-    request: &HttpRequest,
-    query: &Query,
-    page: &Page<T>,
-    told: &[Told],
-) -> Reply {
+pub fn feed<T>(shared: &Shared, asked: Asked<'_>, query: &Query, page: &Page<T>, told: &[Told]) -> Reply {
     let (next, previous) = (page.next.as_ref().map(Cursor::as_str), page.previous.as_str());
     let size: usize = told.iter().map(Told::size).sum();
     let mut body = String::with_capacity(size + 2 * previous.len() + 80);
@@ -173,12 +177,12 @@ pub fn feed<T>(
     body.extend([",\"previous_cursor\":\"", previous, "\"}"]);
     let tag = etag::of_page(told, next, previous);
     let reply = Reply { keep: Keep::Revalidated(Some(tag)), ..Reply::text(StatusCode::OK, body) };
-    reply.header(header::LINK, links(shared, request, query, page))
+    reply.header(header::LINK, links(shared, asked, query, page))
 }
 
 /// Where a page leads, as a `Link` header has it (RFC 8288).
-pub fn links<T>(shared: &Shared, request: &HttpRequest, query: &Query, page: &Page<T>) -> String {
-    let (origin, path) = (shared.origin(request), path_of(request));
+pub fn links<T>(shared: &Shared, asked: Asked<'_>, query: &Query, page: &Page<T>) -> String {
+    let (origin, path) = (shared.origin(asked), path_of(asked.head));
     let mut links = String::with_capacity(2 * (origin.len() + path.len() + 160));
     let next = page.next.iter().map(|cursor| (cursor, "next"));
     for (cursor, relation) in next.chain([(&page.previous, "prev")]) {
@@ -220,21 +224,28 @@ pub fn linked<T>(
     page: &Page<T>,
     view: &impl Serialize,
 ) -> Answer {
-    Ok(Reply::ok(view)?.header(header::LINK, links(shared, request, query, page)))
+    Ok(Reply::ok(view)?.header(header::LINK, links(shared, request.into(), query, page)))
 }
 
 impl Responder for Reply {
-    type Body = actix_web::body::BoxBody;
+    type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        self.into_response(request.head())
+    }
+}
+
+impl Reply {
+    /// The answer to a request: not the body again, where the client has it.
+    pub fn into_response(self, asked: &RequestHead) -> HttpResponse {
+        let is_read = matches!(asked.method, Method::GET | Method::HEAD);
         let tag = match &self.keep {
             Keep::Revalidated(Some(tag)) => Some(tag.clone()),
             Keep::Revalidated(None) if is_read => self.body.as_deref().map(etag::of_body),
             Keep::Revalidated(None) | Keep::Unsaid | Keep::Never => None,
         };
         let known = tag.as_ref().filter(|_| is_read && self.status == StatusCode::OK);
-        if let Some(tag) = known.and_then(|tag| etag::if_none_match(request.headers(), tag)) {
+        if let Some(tag) = known.and_then(|tag| etag::if_none_match(&asked.headers, tag)) {
             let mut unchanged = HttpResponse::NotModified();
             unchanged.insert_header((header::ETAG, tag));
             for (name, value) in self.headers.into_iter().filter(|(name, _)| *name == position::HEADER) {

@@ -141,6 +141,11 @@ where
     }
 }
 
+/// What a handler answers, likewise, where it is called without the framework.
+pub async fn guarded<R>(work: impl Future<Output = Result<R, Failure>>) -> Result<R, Failure> {
+    told(AssertUnwindSafe(work).catch_unwind().await)
+}
+
 /// What a handler came to: an answer, or a panic.
 type Caught<R> = std::thread::Result<Result<R, Failure>>;
 

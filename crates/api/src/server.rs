@@ -8,6 +8,7 @@ use std::{
 };
 
 use actix_cors::Cors;
+use actix_service::IntoServiceFactory;
 use actix_web::{
     App, Error, HttpServer,
     body::MessageBody,
@@ -28,6 +29,7 @@ use crate::{
     services::Services,
     settings::Settings,
     shared::Shared,
+    short_way::ShortWay,
     tls::Certificate,
 };
 
@@ -72,7 +74,8 @@ pub async fn serve(
     let shared = Shared::new(services, settings, address).map_err(io::Error::other)?;
     let state = web::Data::new(shared.clone());
     let workers = workers(settings);
-    let server = HttpServer::new(move || app(state.clone()))
+    let both_ways = move || ShortWay::before(app(state.clone()).into_factory(), state.clone());
+    let server = HttpServer::new(both_ways)
         .workers(workers)
         .max_connections(settings.server.max_connections.div_ceil(workers))
         .client_request_timeout(Duration::from_millis(settings.server.header_timeout_ms))

@@ -13,8 +13,15 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
 
 use crate::{
-    accept, auth::Auth, limits::Limits, links::Origins, problem::Failure, services::Services,
-    settings::Settings, shedding::Gate, traces::Traces,
+    accept,
+    auth::Auth,
+    limits::Limits,
+    links::{Asked, Origins},
+    problem::Failure,
+    services::Services,
+    settings::Settings,
+    shedding::Gate,
+    traces::Traces,
 };
 
 /// The services, and what the settings say about answering.
@@ -67,8 +74,8 @@ impl Shared {
     }
 
     /// Scheme and host of the absolute URLs of an answer.
-    pub fn origin(&self, request: &HttpRequest) -> String {
-        self.origins.of(request)
+    pub fn origin<'r>(&self, asked: impl Into<Asked<'r>>) -> String {
+        self.origins.of(asked)
     }
 
     /// The address of the client behind a peer, which may be a proxy that is trusted.

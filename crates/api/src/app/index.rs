@@ -1,6 +1,6 @@
 //! The feeds in memory, as the server and `feed-me verify` use them.
 
-use std::{fmt, sync::Arc, thread::JoinHandle};
+use std::{fmt, sync::Arc, thread::JoinHandle, time::Duration};
 
 use feed_me_adapters::index::{
     Compared, Difference, FeedIndex, IndexEvent, IndexOptions, IndexStatus, Sample,
@@ -16,6 +16,8 @@ use crate::settings::FeedSettings;
 
 /// How many users' feeds a server compares with the database in a round.
 const COMPARED_USERS: usize = 4;
+/// How long it pauses before each page, so that nobody who asks for one waits behind many.
+const COMPARING_PAUSE: Duration = Duration::from_millis(50);
 
 /// An index over a database.
 #[derive(Clone)]
@@ -76,7 +78,7 @@ impl Index {
     /// the two differ. Answers how many pages did.
     pub async fn spot_check(&self, round: usize) -> Result<usize, StoreError> {
         let sample = Sample::Users { count: COMPARED_USERS, round };
-        let Compared { differences, .. } = self.0.compare(sample, |_, _| ()).await?;
+        let Compared { differences, .. } = self.0.compare(sample, COMPARING_PAUSE, |_, _| ()).await?;
         for Difference { query, .. } in &differences {
             tracing::error!(kind = ?query.kind, span = ?query.span, "the index and the database differ");
         }
@@ -94,7 +96,7 @@ impl Index {
         let (Self(index), _) = Self::over(&database.stores(), database, settings);
         index.fill().await.map_err(|source| database.failed(source))?;
         let sample = users.map_or(Sample::All, |count| Sample::Users { count, round: 0 });
-        let compared = index.compare(sample, progress).await;
+        let compared = index.compare(sample, Duration::ZERO, progress).await;
         let compared = compared.map_err(|source| database.failed(source))?;
         Ok(Report { status: index.status(), compared })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{
-    dev::ServiceRequest,
+    dev::RequestHead,
     http::{Method, header::AUTHORIZATION},
 };
 use feed_me_domain::{Caller, Denial, Right, Username, Verdict};
@@ -36,13 +36,13 @@ pub(crate) async fn admit(
     path: &'static str,
     right: Right,
     shared: &Shared,
-    request: &ServiceRequest,
+    asked: &RequestHead,
 ) -> Result<Acting, Failure> {
     let caller = match right {
         Right::Open => Arc::new(Caller::Anyone),
-        Right::Needs(..) => caller(shared, request).await?,
+        Right::Needs(..) => caller(shared, asked).await?,
     };
-    let names = || PathNames::of(path, request.uri().path());
+    let names = || PathNames::of(path, asked.uri.path());
     match caller.may(right) {
         Verdict::Granted => {}
         Verdict::Denied(denial) => return Err(denial.into()),
@@ -57,20 +57,20 @@ pub(crate) async fn admit(
 }
 
 /// Whose credential it is. Where limits are on, whoever guesses is shut out for a while.
-async fn caller(shared: &Shared, request: &ServiceRequest) -> Result<Arc<Caller>, Failure> {
+async fn caller(shared: &Shared, asked: &RequestHead) -> Result<Arc<Caller>, Failure> {
     let Some(limits) = &shared.limits else {
-        return shared.auth.caller(request.headers()).await;
+        return shared.auth.caller(&asked.headers).await;
     };
     let address = || {
-        let peer = request.peer_addr();
-        Client::of(&Caller::Anyone, peer.map(|peer| shared.client_address(peer.ip(), request.headers())))
+        let peer = asked.peer_addr;
+        Client::of(&Caller::Anyone, peer.map(|peer| shared.client_address(peer.ip(), &asked.headers)))
     };
     let may_look = || limits.refusal_of_unknown(address()).map_or(Ok(()), Err);
-    let caller = shared.auth.caller_if(request.headers(), may_look).await;
+    let caller = shared.auth.caller_if(&asked.headers, may_look).await;
     match &caller {
         // Who shows nothing guesses nothing.
         Err(refused)
-            if refused.kind == problem::UNAUTHORIZED && request.headers().contains_key(AUTHORIZATION) =>
+            if refused.kind == problem::UNAUTHORIZED && asked.headers.contains_key(AUTHORIZATION) =>
         {
             limits.count_bad_credential(address());
         }
@@ -86,12 +86,12 @@ async fn caller(shared: &Shared, request: &ServiceRequest) -> Result<Arc<Caller>
 pub(crate) async fn await_position(
     right: Right,
     shared: &Shared,
-    request: &ServiceRequest,
+    asked: &RequestHead,
 ) -> Result<(), Failure> {
     if right == Right::Open {
         return Ok(());
     }
-    position::wait(&shared.services, request.method(), request.headers()).await
+    position::wait(&shared.services, &asked.method, &asked.headers).await
 }
 
 fn only(user: &Username, other: Option<&Username>) -> Result<(), Denial> {

@@ -12,13 +12,13 @@ use crate::{
     bodies::Told,
     body::{Any, Body},
     keyed,
-    links::path_of,
+    links::{Asked, path_of},
     members::{self, Members},
     names::PathNames,
     problem::{self, Failure},
     query::{Query, cut},
     reply::{Answer, Reply, written},
-    shared::Classic,
+    shared::{Classic, Shared},
 };
 
 /// The greatest number of a page.
@@ -26,24 +26,26 @@ const PAGE_MAX: u64 = 2_147_483_647;
 
 /// Read what a user posted.
 pub async fn own(app: Classic, request: HttpRequest, path: PathNames, query: Query) -> Answer {
-    numbered(&app, &request, &path, &query, (FeedKind::Own, "my_feed")).await
+    numbered(&app, (&request).into(), &path, &query, FeedKind::Own).await
 }
 
 /// Read what those posted whom a user follows.
 pub async fn friends(app: Classic, request: HttpRequest, path: PathNames, query: Query) -> Answer {
-    numbered(&app, &request, &path, &query, (FeedKind::Friends, "friends_feed")).await
+    numbered(&app, (&request).into(), &path, &query, FeedKind::Friends).await
 }
 
 /// How often a page is read again of which an activity went while its body was fetched.
 const TRIES: usize = 3;
 
-async fn numbered(
-    app: &Classic,
-    request: &HttpRequest,
+/// A page by number.
+pub async fn numbered(
+    app: &Shared,
+    asked: Asked<'_>,
     path: &PathNames,
     query: &Query,
-    (kind, member): (FeedKind, &str),
+    kind: FeedKind,
 ) -> Answer {
+    let member = if kind == FeedKind::Own { "my_feed" } else { "friends_feed" };
     let owner = path.user("username")?;
     let number = page_number(query)?;
     let mut wanted = FeedRequest { shape: Shape::Entry, ..FeedRequest::of(kind, owner) };
@@ -54,7 +56,7 @@ async fn numbered(
         }
         let page = app.services.feeds.numbered_page(&wanted, number, app.page_size).await?;
         if let Some(told) = app.services.bodies.complete(page.items, &app.services.activities).await? {
-            let url = |number| format!("{}{}?page={number}", app.origin(request), path_of(request));
+            let url = |number| format!("{}{}?page={number}", app.origin(asked), path_of(asked.head));
             let next_url = (page.has_next && number < PAGE_MAX).then(|| url(number + 1));
             let previous_url = (1 < number).then(|| url(number - 1));
             let around = [("next_url", next_url), ("previous_url", previous_url)];

@@ -4,7 +4,7 @@
 //! has no word for (the verb as it was posted, `external_id`, `data`) is kept under terms of our own, which the context
 //! declares.
 
-use actix_web::{HttpRequest, http::header};
+use actix_web::http::header;
 use feed_me_domain::{Cursor, PageLimit, services::Page};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::{
     bodies::Told,
-    links::path_of,
+    links::{Asked, path_of},
     names::encoded,
     openapi::schemas::TimeSchema,
     problem::Failure,
@@ -27,14 +27,14 @@ const CONTEXT: &str = r#"["https://www.w3.org/ns/activitystreams",{"feedMe":"urn
 /// A page of a feed.
 pub fn page<T>(
     shared: &Shared,
-    request: &HttpRequest,
+    asked: Asked<'_>,
     query: &Query,
     limit: PageLimit,
     (page, told): (&Page<T>, &[Told]),
     media_type: &'static str,
 ) -> Answer {
-    let origin = shared.origin(request);
-    let here = format!("{origin}{}", path_of(request));
+    let origin = shared.origin(asked);
+    let here = format!("{origin}{}", path_of(asked.head));
     let at = |cursor: &Cursor| format!("{here}?{}", query.with("cursor", cursor.as_str()));
     let mut items = Vec::with_capacity(told.len());
     for item in told {
@@ -53,7 +53,7 @@ pub fn page<T>(
         ordered_items: items.iter().map(|item| item.shown(&origin)).collect(),
     };
     let reply = Reply::ok(&view)?.as_media_type(media_type);
-    Ok(reply.header(header::LINK, reply::links(shared, request, query, page)))
+    Ok(reply.header(header::LINK, reply::links(shared, asked, query, page)))
 }
 
 /// The whole feed: the same filter, and nothing that cuts a page from it.

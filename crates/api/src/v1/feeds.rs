@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     accept::FeedForm,
+    links::Asked,
     names::PathNames,
     problem::Failure,
     query::{Query, cut},
@@ -21,7 +22,7 @@ use crate::{
 
 /// Read what a user posted.
 pub async fn own(form: FeedForm, api: Feeds, request: HttpRequest, path: PathNames, query: Query) -> Answer {
-    feed(form, &api, &request, &path, &query, FeedKind::Own).await
+    page(form, &api, (&request).into(), &path, &query, FeedKind::Own).await
 }
 
 /// Read what those posted whom a user follows.
@@ -32,7 +33,7 @@ pub async fn friends(
     path: PathNames,
     query: Query,
 ) -> Answer {
-    feed(form, &api, &request, &path, &query, FeedKind::Friends).await
+    page(form, &api, (&request).into(), &path, &query, FeedKind::Friends).await
 }
 
 /// Read what has a user as its target.
@@ -43,16 +44,17 @@ pub async fn mentions(
     path: PathNames,
     query: Query,
 ) -> Answer {
-    feed(form, &api, &request, &path, &query, FeedKind::Mentions).await
+    page(form, &api, (&request).into(), &path, &query, FeedKind::Mentions).await
 }
 
 /// How often a page is read again of which an activity went while its body was fetched.
 const TRIES: usize = 3;
 
-async fn feed(
+/// A page of a feed.
+pub async fn page(
     form: FeedForm,
     api: &Shared,
-    request: &HttpRequest,
+    asked: Asked<'_>,
     path: &PathNames,
     query: &Query,
     kind: FeedKind,
@@ -63,25 +65,20 @@ async fn feed(
         filter: filter(query, kind)?,
         shape: Shape::Entry,
     };
-    let asked = query.page()?;
+    let which = query.page()?;
     for attempt in 1.. {
         if attempt == TRIES {
             // Whole activities come with their bodies.
             wanted.shape = Shape::Whole;
         }
-        let (mut page, position) = api.services.feeds.page_at(&wanted, &asked).await?;
+        let (mut page, position) = api.services.feeds.page_at(&wanted, &which).await?;
         let items = std::mem::take(&mut page.items);
         if let Some(told) = api.services.bodies.complete(items, &api.services.activities).await? {
             let told = match form {
-                FeedForm::Json => reply::feed(api, request, query, &page, &told),
-                FeedForm::ActivityStreams | FeedForm::JsonLd => activity_streams::page(
-                    api,
-                    request,
-                    query,
-                    asked.limit,
-                    (&page, &told),
-                    form.media_type(),
-                )?,
+                FeedForm::Json => reply::feed(api, asked, query, &page, &told),
+                FeedForm::ActivityStreams | FeedForm::JsonLd => {
+                    activity_streams::page(api, asked, query, which.limit, (&page, &told), form.media_type())?
+                }
             };
             return Ok(told.at_position(position));
         }
