@@ -1790,6 +1790,8 @@ export interface operations {
             /** @description It is stored. */
             200: {
                 headers: {
+                    /** @description The position in the order of all changes that includes what was done. */
+                    "Feed-Position"?: string;
                     /** @description `true` where the answer is given again. */
                     "Idempotency-Replayed"?: string;
                     /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
@@ -2193,6 +2195,8 @@ export interface operations {
             /** @description A page of activities, newest first. */
             200: {
                 headers: {
+                    /** @description The position in the order of all changes that the page includes. */
+                    "Feed-Position"?: string;
                     /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
@@ -2341,6 +2345,8 @@ export interface operations {
             /** @description It is done. */
             200: {
                 headers: {
+                    /** @description The position in the order of all changes that includes what was done. */
+                    "Feed-Position"?: string;
                     /** @description `true` where the answer is given again. */
                     "Idempotency-Replayed"?: string;
                     /** @description Where limits are on: what is left, such as `"write";r=57;t=12`. */
@@ -2577,6 +2583,8 @@ export interface operations {
             /** @description A page of activities, newest first. */
             200: {
                 headers: {
+                    /** @description The position in the order of all changes that the page includes. */
+                    "Feed-Position"?: string;
                     /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
@@ -3110,6 +3118,8 @@ export interface operations {
             /** @description The fixture. */
             200: {
                 headers: {
+                    /** @description The position in the order of all changes that the page includes. */
+                    "Feed-Position"?: string;
                     /** @description Where limits are on: what is left, such as `"heavy";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"heavy";q=100;w=60`. */
@@ -4801,6 +4811,8 @@ export interface operations {
                 headers: {
                     /** @description Names this state of the answer. */
                     ETag?: string;
+                    /** @description The position in the order of all changes that the page includes. */
+                    "Feed-Position"?: string;
                     /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
@@ -4994,6 +5006,8 @@ export interface operations {
                 headers: {
                     /** @description Names this state of the answer. */
                     ETag?: string;
+                    /** @description The position in the order of all changes that the page includes. */
+                    "Feed-Position"?: string;
                     /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
@@ -5177,6 +5191,8 @@ export interface operations {
                 headers: {
                     /** @description Names this state of the answer. */
                     ETag?: string;
+                    /** @description The position in the order of all changes that the page includes. */
+                    "Feed-Position"?: string;
                     /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
@@ -5539,6 +5555,8 @@ export interface operations {
                 headers: {
                     /** @description Names this state of the answer. */
                     ETag?: string;
+                    /** @description The position in the order of all changes that the page includes. */
+                    "Feed-Position"?: string;
                     /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
@@ -5730,6 +5748,8 @@ export interface operations {
                 headers: {
                     /** @description Names this state of the answer. */
                     ETag?: string;
+                    /** @description The position in the order of all changes that the page includes. */
+                    "Feed-Position"?: string;
                     /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */
@@ -5917,6 +5937,8 @@ export interface operations {
                 headers: {
                     /** @description Names this state of the answer. */
                     ETag?: string;
+                    /** @description The position in the order of all changes that the page includes. */
+                    "Feed-Position"?: string;
                     /** @description Where limits are on: what is left, such as `"read";r=57;t=12`. */
                     RateLimit?: string;
                     /** @description Where limits are on: the limit, such as `"read";q=100;w=60`. */

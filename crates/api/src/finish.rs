@@ -1,6 +1,7 @@
 //! What is done to every answer on its way out: errors get the body of their surface, and headers that tell caches the
 //! truth.
 
+use actix_cors::CorsError;
 use actix_web::{
     Error, HttpResponse,
     body::{BoxBody, MessageBody},
@@ -61,6 +62,9 @@ pub fn finished(
 fn failure_of(response: &HttpResponse) -> Option<Failure> {
     let status = response.status();
     if let Some(error) = response.error() {
+        if let Some(why) = error.as_error::<CorsError>() {
+            return Some(Failure::new(problem::BAD_REQUEST, format!("the preflight is refused: {why}")));
+        }
         let failure = error.as_error::<Failure>().cloned();
         return Some(failure.unwrap_or_else(|| Failure::of_status(status)));
     }

@@ -247,6 +247,9 @@ impl Reply {
         let known = tag.as_ref().filter(|_| is_read && self.status == StatusCode::OK);
         if let Some(tag) = known.and_then(|tag| etag::if_none_match(&asked.headers, tag)) {
             let mut unchanged = HttpResponse::NotModified();
+            let is_plain = self.headers.contains(&(header::CONTENT_ENCODING, "identity".to_owned()));
+            // Who edits with the tag of what is never compressed has to have the strong one.
+            let tag = tag.strip_prefix("W/").filter(|_| is_plain).unwrap_or(&tag);
             unchanged.insert_header((header::ETAG, tag));
             for (name, value) in self.headers.into_iter().filter(|(name, _)| *name == position::HEADER) {
                 unchanged.insert_header((name, value));

@@ -157,7 +157,7 @@ impl NewActivity {
         self.verb == stored.verb
             && self.object.agrees_with(stored.object.as_ref())
             && self.target.agrees_with(stored.target.as_ref())
-            && self.data.as_ref().is_none_or(|data| *data == stored.data)
+            && self.data.as_ref().is_none_or(|data| data.means(&stored.data))
             && self.published.is_none_or(|asked| {
                 asked == stored.published || now < asked || was_taken_for_fast(asked, stored)
             })

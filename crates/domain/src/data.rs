@@ -7,6 +7,7 @@
 use std::{collections::HashSet, fmt, rc::Rc};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
 
 /// A JSON object, written without white space, at most [`Data::BYTES_MAX`] long.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +64,33 @@ impl Data {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a reader takes the same from both, however they are written: members of objects in any order, strings by
+    /// their characters, numbers by their value.
+    pub fn means(&self, other: &Self) -> bool {
+        let read = |data: &Self| serde_json::from_str::<Value>(data.as_str()).ok();
+        self == other || read(self).zip(read(other)).is_some_and(|(one, other)| is_same(&one, &other))
+    }
+}
+
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => is_same_number(one, other),
+        (Value::Array(ones), Value::Array(others)) => {
+            ones.len() == others.len() && ones.iter().zip(others).all(|(one, other)| is_same(one, other))
+        }
+        (Value::Object(ones), Value::Object(others)) => {
+            let has_same = |(name, one)| others.get(name).is_some_and(|other| is_same(one, other));
+            ones.len() == others.len() && ones.iter().all(has_same)
+        }
+        _ => one == other,
+    }
+}
+
+/// Whole numbers are compared as such, since a double does not tell all of them apart; 1 and 1.0 as doubles.
+fn is_same_number(one: &Number, other: &Number) -> bool {
+    let are_whole = !one.is_f64() && !other.is_f64();
+    one == other || !are_whole && one.as_f64() == other.as_f64()
 }
 
 impl fmt::Display for Data {
@@ -298,6 +326,37 @@ mod tests {
             "123456789012345678901234567890",
         ] {
             assert!(Data::parse(&format!("{{\"n\":{number}}}")).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn data_means_the_same_in_another_order_and_spelling() {
+        let means = |one: &str, other: &str| {
+            let (one, other) = (Data::parse(one).unwrap(), Data::parse(other).unwrap());
+            assert_eq!(one.means(&other), other.means(&one), "{one} {other}");
+            one.means(&other)
+        };
+        for (one, other) in [
+            (r#"{"a":1,"b":{"c":[true,null],"d":"x"}}"#, r#"{"b":{"d":"x","c":[true,null]},"a":1}"#),
+            (r#"{"a":"\u00e9\/"}"#, r#"{"a":"é/"}"#),
+            (r#"{"\u0061":1}"#, r#"{"a":1}"#),
+            (r#"{"a":[1,100,-0,0.5]}"#, r#"{"a":[1.0,1e2,0,5e-1]}"#),
+            (r#"{"a":18446744073709551616}"#, r#"{"a":1.8446744073709551616e19}"#),
+        ] {
+            assert!(means(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            (r#"{"a":1}"#, r#"{"a":2}"#),
+            (r#"{"a":1}"#, r#"{"a":"1"}"#),
+            (r#"{"a":1}"#, r#"{"a":1,"b":null}"#),
+            (r#"{"a":null}"#, r#"{"b":null}"#),
+            (r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#),
+            (r#"{"a":[1]}"#, r#"{"a":[1,1]}"#),
+            (r#"{"a":"é"}"#, r#"{"a":"e\u0301"}"#),
+            (r#"{"a":9007199254740993}"#, r#"{"a":9007199254740992}"#),
+            (r#"{"a":{}}"#, r#"{"a":[]}"#),
+        ] {
+            assert!(!means(one, other), "{one} {other}");
         }
     }
 

@@ -1,11 +1,13 @@
 //! The application's own ids: the same thing posted twice is there once.
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::kit::{World, on_both_stores};
 
 on_both_stores!(
     the_same_activity_again_is_the_stored_one,
+    the_same_data_in_another_order_and_spelling_is_the_same_content,
     other_content_under_the_same_external_id_is_a_409,
     only_the_members_that_are_given_are_compared,
     an_external_id_belongs_to_its_actor_and_is_free_after_a_deletion,
@@ -24,6 +26,26 @@ async fn the_same_activity_again_is_the_stored_one(world: &World) {
     ivan.posts_also("share", "post:1", offset).await.is(200);
     ivan.own_feed().await.shows(&["ivan share post:1"]);
     assert_eq!(ivan.counts().await.2, 1);
+}
+
+async fn the_same_data_in_another_order_and_spelling_is_the_same_content(world: &World) {
+    world.users(["ivan"]).await;
+    let sent = |data: &str| {
+        let body = format!(r#"{{"actor":"ivan","verb":"share","external_id":"e-1","data":{data}}}"#);
+        world.call(Method::POST, "/v1/activities").text("application/json", body)
+    };
+    let first = sent(r#"{"a":1,"b":{"c":[1.5,"é"],"d":null}}"#).await;
+    first.is(201);
+    for data in
+        [r#"{"b":{"d":null,"c":[1.5,"\u00e9"]},"a":1}"#, r#"{ "a": 1.0, "b": {"d":null,"c":[15e-1,"é"]} }"#]
+    {
+        // What is stored is what was sent first.
+        assert_eq!(sent(data).await.is(200).text(), first.text());
+    }
+    for data in [r#"{"a":1,"b":{"c":["é",1.5],"d":null}}"#, r#"{"a":"1","b":{"c":[1.5,"é"],"d":null}}"#, "{}"]
+    {
+        sent(data).await.is_problem(409, "external-id-taken");
+    }
 }
 
 async fn other_content_under_the_same_external_id_is_a_409(world: &World) {

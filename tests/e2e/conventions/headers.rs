@@ -82,6 +82,10 @@ async fn configured_origins_may_call_and_read_our_headers() {
             }
         }
     }
+    let refused = world.call(Method::OPTIONS, "/v1/activities").header("Origin", "https://evil.example");
+    let refused = refused.header("Access-Control-Request-Method", "POST").await;
+    refused.is_problem(400, "bad-request").names("Origin");
+    assert_eq!(refused.find_header("access-control-allow-origin"), None);
     let stranger = world.get("/v1/users").header("Origin", "https://evil.example").await;
     assert_eq!(stranger.find_header("access-control-allow-origin"), None);
     world.put("/v1/users/ivan", json!({})).header("Origin", "https://app.example").await.is(201);

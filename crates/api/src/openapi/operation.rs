@@ -362,7 +362,7 @@ impl Operation {
             for (_, name, description) in self.headers.iter().filter(|(at, ..)| at == status) {
                 response = response.header(*name, told(description));
             }
-            if self.surface == Surface::V1 && self.method != HttpMethod::Get {
+            if self.surface != Surface::Operation && self.method != HttpMethod::Get {
                 let position = "The position in the order of all changes that includes what was done.";
                 response = response.header("Feed-Position", told(position));
             }
@@ -373,7 +373,11 @@ impl Operation {
             responses.push((*status, response));
         }
         if self.method == HttpMethod::Get && self.surface == Surface::V1 {
-            let unchanged = ResponseBuilder::new().description("What the client has is still right.");
+            let mut unchanged = ResponseBuilder::new().description("What the client has is still right.");
+            for (_, name, description) in self.headers.iter().filter(|(_, name, _)| *name == "Feed-Position")
+            {
+                unchanged = unchanged.header(*name, told(description));
+            }
             responses.push((304, unchanged.header("ETag", told("Names this state of the answer."))));
         }
         responses

@@ -401,6 +401,7 @@ fn classic() -> Vec<Operation> {
         Operation::new(Get, path, "classic", id, summary)
             .query(named("page", "The number of the page.").schema(Some(page)))
             .answers(200, "A page of activities, newest first.", schema)
+            .header(200, "Feed-Position", INCLUDES)
     };
     vec![
         Operation::new(Post, "/activity", "classic", "classicPostActivity", "Post an activity")
@@ -441,6 +442,7 @@ fn development() -> Vec<Operation> {
             .or_page()
             .revalidated(),
         get("/reset", "reset", "Wipe everything and load the fixture", "The fixture.", "Reset")
+            .header(200, "Feed-Position", INCLUDES)
             .fails(&[problem::RESET_REFUSED]),
         get("/user", "classicListUsers", "List users", "The first 1,000.", "ClassicUsers"),
         get("/activity", "classicListActivities", "List activities", "The first 1,000.", "ClassicActivities"),

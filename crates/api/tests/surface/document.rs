@@ -95,6 +95,22 @@ fn only_what_has_to_be_given_is_required() {
 }
 
 #[test]
+fn writes_and_pages_of_feeds_say_that_they_tell_a_position() {
+    let pages = ["/feed/{username}", "/feed/{username}/friends", "/reset", "/v1/feeds/{username}"];
+    let tells = |method: &str, path: &str| {
+        let is_page = path.starts_with("/v1/feeds/") && !path.ends_with("/explain");
+        method != "GET" || pages.contains(&path) || is_page
+    };
+    for (method, path, operation) in operations(&document()) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let is_told = response["headers"]["Feed-Position"].is_object();
+            let is_good = status.starts_with('2') || status == "304";
+            assert_eq!(is_told, is_good && tells(&method, &path), "{method} {path} {status}");
+        }
+    }
+}
+
+#[test]
 fn every_operation_has_a_name_of_its_own_and_parameters_once() {
     let mut ids = BTreeSet::new();
     for (method, path, operation) in operations(&document()) {
