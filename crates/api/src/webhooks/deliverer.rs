@@ -252,7 +252,10 @@ async fn deliver(mut shared: Shared, id: WebhookId, wake: Arc<Notify>) {
             }
             Ok(Step::Over) => return,
             Err(error) => {
-                tracing::warn!(webhook = %id, %error, "a webhook waits for the store");
+                // Once, until something goes well.
+                if pause == PAUSES.0 {
+                    tracing::warn!(webhook = %id, %error, "a webhook waits for the store");
+                }
                 tokio::select! {
                     _ = shared.stop.wait_for(|stop| *stop) => {}
                     () = tokio::time::sleep(pause) => {}
