@@ -238,26 +238,6 @@ async fn what_was_sent_and_not_settled_is_sent_again() {
 }
 
 #[tokio::test]
-async fn what_nobody_wants_is_passed_over_and_the_position_is_stored_now_and_then() {
-    let world = World::new();
-    let ivan = world.user("ivan").await;
-    let id = world.webhook(kinds(&[EventKind::Reset])).await;
-    let mut line = Line::new(id);
-    for _ in 0..3 {
-        world.post(&ivan, "like", None).await;
-    }
-    assert_eq!(world.run(&mut line).await, (Vec::new(), Step::Idle(None)));
-    assert_eq!(world.found(id).await.position, 4);
-    world.post(&ivan, "like", None).await;
-    let (arrived, step) = world.run(&mut line).await;
-    assert!(arrived.is_empty() && matches!(step, Step::Idle(Some(_))), "{step:?}");
-    assert_eq!(world.found(id).await.position, 4, "it is stored with each event");
-    world.later(5);
-    assert_eq!(world.run(&mut line).await.1, Step::Idle(None));
-    assert_eq!(world.found(id).await.position, 5);
-}
-
-#[tokio::test]
 async fn everything_arrives_once_in_order_and_signed() {
     let world = World::new();
     let [ivan, eric] = [world.user("ivan").await, world.user("eric").await];
