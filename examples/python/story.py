@@ -55,7 +55,7 @@ class Feed:
                 if error.code not in (429, 503) or attempt == 4:
                     raise Problem(json.load(error)) from None
                 time.sleep(float(error.headers.get("Retry-After", "1")))
-            except (urllib.error.URLError, ConnectionError):
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
                 # No answer came. All requests here may be sent again: a POST has its key.
                 if attempt == 4:
                     raise

@@ -10,6 +10,7 @@ mod failover;
 mod full_disk;
 mod fuzz;
 mod hostile;
+mod load;
 mod outage;
 mod own_postgres;
 mod races;

@@ -4,7 +4,9 @@
 //! and the conformance suite that the domain ships runs on every one of them.
 
 mod batching;
+mod decorating;
 pub mod index;
+mod listing;
 pub mod memory;
 mod notices;
 pub mod postgres;

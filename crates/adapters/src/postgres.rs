@@ -28,6 +28,7 @@ mod relations;
 mod rows;
 mod schema;
 mod secrets;
+mod served;
 mod sql;
 mod standbys;
 #[cfg(test)]

@@ -26,6 +26,8 @@ use reqwest::{
 
 /// The most bytes of an answer's body that are read, to be thrown away, so that the connection can be used again.
 const BODY_BYTES_MAX: usize = 16 * 1024;
+/// How long that may take. The status was told by then, so a body that does not end is no reason to send again.
+const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a connection is kept for the next delivery.
 const IDLE: Duration = Duration::from_secs(30);
 /// The most characters that are kept of why something failed.
@@ -39,7 +41,7 @@ pub struct HttpSender {
 }
 
 impl HttpSender {
-    /// A sender that takes at most `timeout` for an attempt, from the look-up of the name to the answer.
+    /// A sender that takes at most `timeout` for an attempt, from the look-up of the name to the status of the answer.
     pub fn new(policy: AddressPolicy, timeout: Duration) -> Self {
         let client = Client::builder()
             .user_agent(concat!("feed-me/", env!("CARGO_PKG_VERSION")))
@@ -79,24 +81,24 @@ impl HttpSender {
 #[async_trait]
 impl WebhookSender for HttpSender {
     async fn send(&self, request: &WebhookRequest) -> SendOutcome {
-        let attempt = async {
-            let mut response = self.try_send(request).await?;
-            let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let retry_after_s = retry_after.and_then(|seconds| seconds.trim().parse().ok());
-            let status = response.status().as_u16();
-            throw_away(&mut response).await;
-            Ok::<_, String>(SendOutcome::Answered { status, retry_after_s })
+        let response = match tokio::time::timeout(self.timeout, self.try_send(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(reason)) => return SendOutcome::Failed(cut(&reason)),
+            Err(_) => {
+                return SendOutcome::Failed(format!("no answer within {} ms", self.timeout.as_millis()));
+            }
         };
-        match tokio::time::timeout(self.timeout, attempt).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(reason)) => SendOutcome::Failed(cut(&reason)),
-            Err(_) => SendOutcome::Failed(format!("no answer within {} ms", self.timeout.as_millis())),
-        }
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after_s = retry_after.and_then(|seconds| seconds.trim().parse().ok());
+        let status = response.status().as_u16();
+        // Where it takes longer the connection is closed, and the next delivery opens another.
+        let _ = tokio::time::timeout(BODY_TIMEOUT, throw_away(response)).await;
+        SendOutcome::Answered { status, retry_after_s }
     }
 }
 
 /// Reads a body to its end where that is near.
-async fn throw_away(response: &mut Response) {
+async fn throw_away(mut response: Response) {
     let mut read = 0;
     while let Ok(Some(chunk)) = response.chunk().await {
         read += chunk.len();
@@ -158,6 +160,8 @@ fn cut(reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     const STRICT: AddressPolicy = AddressPolicy { allow_private: false, allow_http: true };
@@ -202,6 +206,26 @@ mod tests {
         let name = "localhost".parse::<Name>().unwrap();
         assert!(GuardedResolver { policy: STRICT }.resolve(name).await.is_err());
         assert!(allowed_addresses("no-such-host.invalid", 80, lax).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_though_its_body_never_ends() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let receiver = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await.unwrap();
+            // Nothing more comes, and nothing is closed here.
+            while stream.read(&mut request).await.is_ok_and(|read| read != 0) {}
+        });
+        let lax = AddressPolicy { allow_private: true, allow_http: true };
+        let sender = HttpSender::new(lax, Duration::from_secs(60));
+        let outcome = sender.send(&request(&format!("http://127.0.0.1:{port}/"))).await;
+        assert_eq!(outcome, SendOutcome::Answered { status: 200, retry_after_s: None });
+        // The connection is of no use any more, and does not wait for the body either.
+        tokio::time::timeout(Duration::from_secs(30), receiver).await.unwrap().unwrap();
     }
 
     #[test]

@@ -273,6 +273,23 @@ async fn a_restore_that_breaks_off_changes_nothing() {
 }
 
 #[tokio::test]
+async fn nothing_is_restored_while_a_server_of_postgres_listens() {
+    let database = Database::postgres();
+    database.fill();
+    let backup = Backup::of(&database).await;
+    let Database::Postgres(store, fresh) = &database else { panic!("it is PostgreSQL") };
+    let listener = store.listen(&fresh.url).unwrap();
+    while !store.hearing().is_listening {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let refused = backup.restored_into(&database, IfNotEmpty::Replace).await;
+    assert_eq!(refused, Restored::Refused(RestoreRefusal::Served));
+    assert_eq!(Backup::of(&database).await.content(), backup.content());
+    drop(listener);
+    assert_eq!(backup.restored_into(&database, IfNotEmpty::Replace).await, Restored::Done);
+}
+
+#[tokio::test]
 async fn a_sink_that_has_enough_ends_a_backup() {
     for database in [Database::sqlite().await, Database::postgres()] {
         database.fill();

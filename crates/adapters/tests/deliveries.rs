@@ -20,7 +20,7 @@ use feed_me_domain::{
     Timestamp, UserPatch, Username, Verb, Webhook, WebhookId,
     ports::{Clock, Message, MessageContent, MessageWriter, Posted, Stores, WebhookRequest, WebhookSender},
     sequence::EventKind,
-    services::{DeliveryParts, DeliveryService, Line, PageRequest, ReplayFrom, Step, WebhookService},
+    services::{DeliveryParts, DeliveryService, Line, Next, PageRequest, ReplayFrom, Step, WebhookService},
     webhook::{
         AddressPolicy, DeliveryState, FilterWish, MessageKind, RetryPolicy, SendOutcome, WebhookDraft,
         WebhookPatch, WebhookStatus, WebhookUrl,
@@ -211,6 +211,30 @@ fn deliveries(
 
 fn kinds(kinds: &[EventKind]) -> FilterWish {
     FilterWish { kinds: kinds.to_vec(), ..FilterWish::default() }
+}
+
+#[tokio::test]
+async fn what_was_sent_and_not_settled_is_sent_again() {
+    let world = World::new();
+    let ivan = world.user("ivan").await;
+    let id = world.webhook(FilterWish::default()).await;
+    world.post(&ivan, "like", None).await;
+    let mut line = Line::new(id);
+    let prepared = loop {
+        match world.deliveries.next(&mut line).await.unwrap() {
+            Next::Send(prepared) => break prepared,
+            Next::Done(step) => assert_eq!(step, Step::Passed),
+        }
+    };
+    assert_eq!(world.receiver.arrived.lock().unwrap().len(), 0, "it was sent before its turn");
+    let attempted = world.deliveries.send(*prepared).await;
+    assert_eq!((world.found(id).await.position, world.states(id).await), (1, vec![]));
+    assert_eq!(world.arrives(id).await, ["2 activity.added ivan like -"], "as after a kill");
+    let arrived = world.receiver.arrived.lock().unwrap().clone();
+    let [first, second] = &arrived[..] else { panic!("{arrived:?}") };
+    assert_eq!(first.id, second.id, "its receiver would take it for another");
+    assert!(matches!(world.deliveries.settle(attempted).await.unwrap(), Step::Sent(_)));
+    assert_eq!(world.states(id).await, [(2, DeliveryState::Delivered, 1)]);
 }
 
 #[tokio::test]

@@ -89,6 +89,9 @@ pub enum Restored {
 /// Why a restore is not begun.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreRefusal {
+    /// What servers hold in memory would differ from the database.
+    #[error("the database is served; stop all of its servers first")]
+    Served,
     /// There is something to lose.
     #[error("the database is not empty: the table '{0}' has rows")]
     NotEmpty(String),

@@ -14,7 +14,7 @@ mod url;
 pub use self::{
     address::AddressPolicy,
     delivery::{Delivery, DeliveryState, Judged, MessageKind, RetryPolicy, SendOutcome},
-    filter::{NamedUser, WebhookFilter},
+    filter::{FoundUser, FoundUsers, NamedUser, UnknownUsers, WebhookFilter},
     secret::{WebhookSecret, WebhookSecrets},
     url::{InvalidWebhookUrl, WebhookUrl},
 };
@@ -23,7 +23,8 @@ use crate::{
     given::Given,
     id::WebhookId,
     page::Placed,
-    sequence::EventKind,
+    ports::WebhookCreated,
+    sequence::{EventKind, Turn},
     text::{Username, Verb},
     time::Timestamp,
 };
@@ -113,19 +114,33 @@ pub struct NewWebhook {
 }
 
 impl NewWebhook {
-    /// The subscription, when the store knows the users, at the position of the last event.
-    pub fn made(self, id: WebhookId, filter: WebhookFilter, position: i64, now: Timestamp) -> Webhook {
-        Webhook {
-            id,
+    /// The names of users whom the store has to know for it: the actor's and the target's.
+    pub fn names(&self) -> [Option<&Username>; 2] {
+        [self.wish.actor.as_ref(), self.wish.target.as_ref()]
+    }
+
+    /// What becomes of the wish in a store that has found the users of its names and has so many webhooks already. What is
+    /// created is to be stored.
+    pub fn created(self, users: FoundUsers, webhooks: usize, turn: &Turn<'_>) -> WebhookCreated {
+        let [actor, target] = match filter::known(users) {
+            Ok(users) => users,
+            Err(UnknownUsers { actor, target }) => return WebhookCreated::UnknownUsers { actor, target },
+        };
+        if WEBHOOKS_MAX <= webhooks {
+            return WebhookCreated::Full;
+        }
+        let now = turn.now();
+        WebhookCreated::Created(Box::new(Webhook {
+            id: WebhookId::from_uuid(turn.uuid(now)),
             url: self.url,
-            filter,
+            filter: WebhookFilter::of(self.wish, actor, target),
             secrets: WebhookSecrets::new(self.secret),
             status: WebhookStatus::of_wish(self.is_enabled),
             failing_since: None,
             created_at: now,
-            position,
+            position: turn.position(),
             revision: 0,
-        }
+        }))
     }
 }
 
@@ -235,17 +250,16 @@ impl Webhook {
         self.status == WebhookStatus::Enabled
     }
 
-    /// What becomes of it by a change. `actor` and `target` are the users of the names in the change.
-    #[must_use]
+    /// What becomes of it by a change whose users the store has found.
     pub fn changed(
         self,
         change: WebhookChange,
-        actor: Option<NamedUser>,
-        target: Option<NamedUser>,
+        users: FoundUsers,
         now: Timestamp,
-    ) -> Changed {
+    ) -> Result<Changed, UnknownUsers> {
+        let [actor, target] = filter::known(users)?;
         let mut webhook = Self { revision: self.revision.wrapping_add(1), ..self };
-        match change {
+        Ok(match change {
             WebhookChange::Edit(patch) => {
                 let was_enabled = webhook.is_enabled();
                 webhook.url = patch.url.unwrap_or(webhook.url);
@@ -276,7 +290,7 @@ impl Webhook {
                 webhook.position = from;
                 Changed { webhook, forget_above, is_woken: false }
             }
-        }
+        })
     }
 
     /// What becomes of it by an attempt that was judged.

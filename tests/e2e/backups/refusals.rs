@@ -205,6 +205,19 @@ async fn a_place_has_one_backup_and_a_served_file_is_left_alone() {
     other.place().run(&["restore", kept]);
 }
 
+#[tokio::test]
+async fn a_served_database_of_postgres_is_left_alone() {
+    let (world, kept) = backed_up(Store::Postgres).await;
+    let restore = ["restore", "--replace", kept.to_str().unwrap()];
+    let before = world.place().run(&["export", "--out", "-"]);
+    let complained = world.place().run_badly(&restore);
+    assert!(complained.contains("the database is served; stop all of its servers first"), "{complained}");
+    assert_eq!(world.place().run(&["export", "--out", "-"]), before);
+    world.server().terminate();
+    assert!(world.server().wait().success());
+    assert!(world.place().run(&restore).contains("restored"));
+}
+
 /// Tables as they were before anything was written to them, without their rows.
 const BEFORE_WEBHOOKS: &[(&str, &[(&str, &str)])] = &[
     (

@@ -1,6 +1,6 @@
 //! Webhooks in memory.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, convert::Infallible, ops::Bound};
 
 use async_trait::async_trait;
 use feed_me_domain::{
@@ -9,7 +9,7 @@ use feed_me_domain::{
         Claimed, Progress, Redelivered, WebhookChanged, WebhookCreated, WebhookRepository, WebhookTally, Work,
     },
     webhook::{
-        Changed, Delivery, DeliveryState, NamedUser, NewWebhook, WEBHOOKS_MAX, WebhookChange, WebhookFilter,
+        Changed, Delivery, DeliveryState, FoundUser, FoundUsers, NamedUser, NewWebhook, WebhookChange,
         WebhookStatus,
     },
 };
@@ -34,9 +34,8 @@ impl Webhooks {
     /// Forgets every webhook whose filter names a user.
     pub(super) fn forget_user(&mut self, key: UserKey) {
         let names = |user: &Option<NamedUser>| user.as_ref().is_some_and(|user| user.key == key);
-        let gone: Vec<_> = self.rows.values().map(|row| &row.webhook).collect();
-        let gone: Vec<_> = gone
-            .into_iter()
+        let webhooks = self.rows.values().map(|row| &row.webhook);
+        let gone: Vec<_> = webhooks
             .filter(|webhook| names(&webhook.filter.actor) || names(&webhook.filter.target))
             .map(|webhook| webhook.id)
             .collect();
@@ -46,7 +45,7 @@ impl Webhooks {
     }
 
     fn remove(&mut self, id: WebhookId) -> bool {
-        self.deliveries.retain(|(webhook, _), _| *webhook != id);
+        self.forget_above(id, i64::MIN);
         self.rows.remove(&id).is_some()
     }
 
@@ -55,7 +54,11 @@ impl Webhooks {
     }
 
     fn forget_above(&mut self, id: WebhookId, position: i64) {
-        self.deliveries.retain(|(webhook, at), _| *webhook != id || *at <= position);
+        let above = (Bound::Excluded((id, position)), Bound::Included((id, i64::MAX)));
+        let gone: Vec<_> = self.deliveries.range(above).map(|(key, _)| *key).collect();
+        for key in gone {
+            self.deliveries.remove(&key);
+        }
     }
 
     fn pending(&self, id: WebhookId) -> impl Iterator<Item = &Delivery> {
@@ -78,10 +81,12 @@ impl State {
         webhook
     }
 
-    fn named_user(&self, name: Option<&Username>) -> Result<Option<NamedUser>, ()> {
-        let Some(username) = name else { return Ok(None) };
-        let key = self.key_of(username).ok_or(())?;
-        Ok(Some(NamedUser { key, id: self.users[&key].id, username: username.clone() }))
+    fn found_users(&self, names: [Option<&Username>; 2]) -> FoundUsers {
+        let found = |username: &Username| self.key_of(username).map(|key| (key, self.users[&key].id));
+        names.map(|name| {
+            let Ok(user) = FoundUser::look_up(name, |username| Ok::<_, Infallible>(found(username)));
+            user
+        })
     }
 }
 
@@ -93,20 +98,13 @@ impl WebhookRepository for MemoryStore {
         keyed: Option<Keyed<WebhookCreated>>,
     ) -> Result<Attempt<WebhookCreated>, StoreError> {
         Ok(self.write_keyed(keyed, |state, turn| {
-            let [actor, target] =
-                [&webhook.wish.actor, &webhook.wish.target].map(|name| state.named_user(name.as_ref()));
-            let (Ok(actor), Ok(target)) = (&actor, &target) else {
-                return WebhookCreated::UnknownUsers { actor: actor.is_err(), target: target.is_err() };
-            };
-            if WEBHOOKS_MAX <= state.webhooks.rows.len() {
-                return WebhookCreated::Full;
+            let users = state.found_users(webhook.names());
+            let created = webhook.created(users, state.webhooks.rows.len(), turn);
+            if let WebhookCreated::Created(webhook) = &created {
+                let row = WebhookRow { webhook: (**webhook).clone(), lease: None };
+                state.webhooks.rows.insert(webhook.id, row);
             }
-            let now = turn.now();
-            let id = WebhookId::from_uuid(turn.uuid(now));
-            let filter = WebhookFilter::of(webhook.wish.clone(), actor.clone(), target.clone());
-            let webhook = webhook.made(id, filter, turn.position(), now);
-            state.webhooks.rows.insert(id, WebhookRow { webhook: webhook.clone(), lease: None });
-            WebhookCreated::Created(Box::new(webhook))
+            created
         }))
     }
 
@@ -133,13 +131,12 @@ impl WebhookRepository for MemoryStore {
         Ok(self.write_keyed(keyed, |state, turn| {
             let Some(row) = state.webhooks.rows.get(&id) else { return WebhookChanged::Unknown };
             let stored = state.shown(&row.webhook);
-            let [actor, target] = change.names().map(|name| state.named_user(name));
-            let (Ok(actor), Ok(target)) = (&actor, &target) else {
-                return WebhookChanged::UnknownUsers { actor: actor.is_err(), target: target.is_err() };
-            };
+            let users = state.found_users(change.names());
             let now = turn.now();
-            let Changed { webhook, forget_above, is_woken } =
-                stored.changed(change, actor.clone(), target.clone(), now);
+            let Changed { webhook, forget_above, is_woken } = match stored.changed(change, users, now) {
+                Ok(changed) => changed,
+                Err(unknown) => return unknown.into(),
+            };
             if let Some(position) = forget_above {
                 state.webhooks.forget_above(id, position);
             }
@@ -234,7 +231,7 @@ impl WebhookRepository for MemoryStore {
 
     async fn record(&self, holder: Uuid, progress: Progress) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let Progress { id, revision, position, status, failing_since, delivery } = progress;
+        let Progress { id, revision, position, status, failing_since, .. } = progress;
         let mut state = self.state.write();
         let webhooks = &mut state.webhooks;
         let is_held = webhooks.is_held(holder, id, now);
@@ -243,10 +240,10 @@ impl WebhookRepository for MemoryStore {
         let before = row.webhook.position;
         (row.webhook.position, row.webhook.status, row.webhook.failing_since) =
             (position, status, failing_since);
-        if delivery.as_ref().is_none_or(|delivery| before < delivery.position) {
+        if progress.clears_line(before) {
             webhooks.forget_above(id, before);
         }
-        if let Some(delivery) = delivery {
+        if let Some(delivery) = progress.delivery {
             webhooks.deliveries.insert((id, delivery.position), delivery);
         }
         Ok(true)
@@ -263,6 +260,10 @@ impl WebhookRepository for MemoryStore {
             state.webhooks.deliveries.remove(key);
         }
         Ok(old.len())
+    }
+
+    async fn any_enabled(&self) -> Result<bool, StoreError> {
+        Ok(self.state.read().webhooks.rows.values().any(|row| row.webhook.is_enabled()))
     }
 
     async fn tally(&self) -> Result<WebhookTally, StoreError> {

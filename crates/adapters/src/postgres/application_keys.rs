@@ -8,8 +8,8 @@ use diesel::{
     sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use feed_me_domain::{
-    ApplicationKey, Attempt, Boundary, Direction, KeyHash, KeyId, KeyName, Keyed, NewKey, Scopes, Span,
-    StoreError, StoredApplicationKey, Timestamp, ports::ApplicationKeyRepository,
+    ApplicationKey, Attempt, KeyHash, KeyId, KeyName, Keyed, NewKey, Scopes, Span, StoreError,
+    StoredApplicationKey, Timestamp, ports::ApplicationKeyRepository,
 };
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ use super::{
     sql::Sql,
     writing::Write,
 };
+use crate::listing::{Walk, walk};
 
 #[async_trait]
 impl ApplicationKeyRepository for PgStore {
@@ -113,16 +114,9 @@ fn create(write: &mut Write<'_>, key: &NewKey) -> Outcome<ApplicationKey> {
 
 /// Ids sort as the instants that they were made at, and the newest comes first.
 fn list(conn: &mut PgConnection, span: &Span<KeyId>) -> Outcome<Vec<ApplicationKey>> {
-    let (compare, from) = match (span.direction, span.boundary) {
-        (Direction::Forward, Boundary::End) | (Direction::Backward, Boundary::Top) => return Ok(Vec::new()),
-        (Direction::Forward, Boundary::Top) => ("<=", Uuid::max()),
-        (Direction::Backward, Boundary::End) => (">=", Uuid::nil()),
-        (Direction::Forward, Boundary::Before(id)) => ("<=", id.as_uuid()),
-        (Direction::Forward, Boundary::After(id)) => ("<", id.as_uuid()),
-        (Direction::Backward, Boundary::Before(id)) => (">", id.as_uuid()),
-        (Direction::Backward, Boundary::After(id)) => (">=", id.as_uuid()),
+    let Some(Walk { compare, from, order }) = walk(span, [Uuid::nil(), Uuid::max()], KeyId::as_uuid) else {
+        return Ok(Vec::new());
     };
-    let order = if span.direction == Direction::Forward { "desc" } else { "asc" };
     let query = Sql::<Types>::new(format!(
         "select {COLUMNS} from application_keys where id {compare} $1 order by id {order} limit $2"
     ));

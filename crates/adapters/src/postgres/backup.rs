@@ -24,6 +24,7 @@ use super::{
     PgStore,
     errors::{Outcome, PgError},
     migrations::{self, locked, with_session},
+    served,
     sql::Sql,
     transfer::Fetch,
 };
@@ -217,6 +218,9 @@ fn restore(
 ) -> Result<(), Stop> {
     let wanted = migrations_of(&head.schema, &migrations::known_names()?)?;
     conn.batch_execute(PATIENT)?;
+    if !served::keep_away(conn)? {
+        return Err(RestoreRefusal::Served.into());
+    }
     let present = tables(conn)?;
     let all: Vec<String> = present.iter().map(|table| quoted(&table.shape.name)).collect();
     // From here on nobody else reads or writes.

@@ -3,7 +3,8 @@
 //! `LISTEN` belongs to a session, so it has one to itself, which must lead to the database and not to a pooler in
 //! transaction mode. diesel takes what has arrived without waiting, so the thread looks every few milliseconds; that is a
 //! question to the kernel and none to the database, and gathers what many commits have told into one waking. Whoever is
-//! woken reads the log; so what is missed here costs a delay, never an event.
+//! woken reads the log; so what is missed here costs a delay, never an event. The same session tells that the database is
+//! [served].
 
 use std::{
     sync::{Arc, mpsc},
@@ -19,6 +20,7 @@ use super::{
     errors::Outcome,
     known::{CHANNEL, Known, last_position},
     pool::open_session,
+    served,
     url::with_defaults,
 };
 
@@ -94,6 +96,9 @@ fn open(known: &Arc<Known>, url: &str) -> Result<PgConnection, String> {
     let settings =
         format!("set client_min_messages = 'error'; set statement_timeout = '10s'; listen {CHANNEL}");
     let mut conn = open_session(url, &settings)?;
+    if !served::tell(&mut conn).map_err(|error| told(&error))? {
+        return Err("the database is being restored".to_owned());
+    }
     known.meet(&mut conn);
     // After the first word is listened to: nothing falls between the two.
     let position = last_position(&mut conn).map_err(|error| told(&error))?;

@@ -6,17 +6,15 @@ use chrono::{DateTime, Utc};
 use diesel::{
     pg::PgConnection,
     prelude::*,
-    sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use feed_me_domain::{
-    Attempt, Boundary, Direction, Keyed, Span, StoreError, Timestamp, UserId, UserKey, Username, Webhook,
-    WebhookId,
+    Attempt, Keyed, Span, StoreError, Timestamp, UserId, UserKey, Username, Webhook, WebhookId,
     ports::{
         Claimed, Progress, Redelivered, WebhookChanged, WebhookCreated, WebhookRepository, WebhookTally, Work,
     },
     webhook::{
-        Changed, Delivery, DeliveryState, NamedUser, NewWebhook, WEBHOOKS_MAX, WebhookChange, WebhookFilter,
-        WebhookStatus,
+        Changed, Delivery, DeliveryState, FoundUser, FoundUsers, NewWebhook, WebhookChange, WebhookStatus,
     },
 };
 use uuid::Uuid;
@@ -29,6 +27,7 @@ use super::{
     webhook_rows::{self, DELIVERY, DeliveryCells, DeliveryTypes, WEBHOOK, WebhookCells, WebhookTypes},
     writing::Write,
 };
+use crate::listing::{Walk, walk};
 
 #[async_trait]
 impl WebhookRepository for PgStore {
@@ -42,7 +41,9 @@ impl WebhookRepository for PgStore {
 
     async fn list(&self, span: Span<WebhookId>) -> Result<Vec<Webhook>, StoreError> {
         self.read(move |conn| {
-            let Some((compare, from, order)) = walk(&span, Uuid::nil, Uuid::max, WebhookId::as_uuid) else {
+            let Some(Walk { compare, from, order }) =
+                walk(&span, [Uuid::nil(), Uuid::max()], WebhookId::as_uuid)
+            else {
                 return Ok(Vec::new());
             };
             let text = format!("{WEBHOOK} where w.id {compare} $1 order by w.id {order} limit $2");
@@ -84,7 +85,7 @@ impl WebhookRepository for PgStore {
             if find(conn, id)?.is_none() {
                 return Ok(None);
             }
-            let Some((compare, from, order)) = walk(&span, || i64::MIN, || i64::MAX, |place| place) else {
+            let Some(Walk { compare, from, order }) = walk(&span, [i64::MIN, i64::MAX], |place| place) else {
                 return Ok(Some(Vec::new()));
             };
             let of_state = if state.is_some() { "and d.state = $4" } else { "" };
@@ -207,6 +208,14 @@ impl WebhookRepository for PgStore {
         .await
     }
 
+    async fn any_enabled(&self) -> Result<bool, StoreError> {
+        self.read(|conn| {
+            let any = Sql::<Bool>::new("select exists (select from webhooks where status = 'enabled')");
+            Ok(any.get_result(conn)?)
+        })
+        .await
+    }
+
     async fn tally(&self) -> Result<WebhookTally, StoreError> {
         type Cells = (String, i64, i64, i64);
         self.read(|conn| {
@@ -230,26 +239,6 @@ impl WebhookRepository for PgStore {
     }
 }
 
-/// How a walk through a listing that is newest first is written: a comparison, from where, and the order. None where the
-/// walk stands at its end already.
-fn walk<K: Copy, T>(
-    span: &Span<K>,
-    least: fn() -> T,
-    greatest: fn() -> T,
-    place: fn(K) -> T,
-) -> Option<(&'static str, T, &'static str)> {
-    let (compare, from) = match (span.direction, span.boundary) {
-        (Direction::Forward, Boundary::End) | (Direction::Backward, Boundary::Top) => return None,
-        (Direction::Forward, Boundary::Top) => ("<=", greatest()),
-        (Direction::Backward, Boundary::End) => (">=", least()),
-        (Direction::Forward, Boundary::Before(here)) => ("<=", place(here)),
-        (Direction::Forward, Boundary::After(here)) => ("<", place(here)),
-        (Direction::Backward, Boundary::Before(here)) => (">", place(here)),
-        (Direction::Backward, Boundary::After(here)) => (">=", place(here)),
-    };
-    Some((compare, from, if span.direction == Direction::Forward { "desc" } else { "asc" }))
-}
-
 fn find(conn: &mut PgConnection, id: WebhookId) -> Outcome<Option<Webhook>> {
     let query = Sql::<WebhookTypes>::new(format!("{WEBHOOK} where w.id = $1"));
     let found = query.bind::<SqlUuid, _>(id.as_uuid()).get_result::<WebhookCells>(conn).optional()?;
@@ -263,43 +252,37 @@ fn locked(conn: &mut PgConnection, id: WebhookId) -> Outcome<Option<Webhook>> {
     find(conn, id)
 }
 
-/// The user of a name, where one is given; the inner error where nobody has it.
-fn named_user(conn: &mut PgConnection, name: Option<&Username>) -> Outcome<Result<Option<NamedUser>, ()>> {
-    let Some(username) = name else { return Ok(Ok(None)) };
-    let query = Sql::<(BigInt, SqlUuid)>::new("select key, id from users where username = $1");
-    let found: Option<(i64, Uuid)> = query.bind::<Text, _>(username.as_str()).get_result(conn).optional()?;
-    let Some((key, id)) = found else { return Ok(Err(())) };
-    Ok(Ok(Some(NamedUser { key: UserKey(key), id: UserId::from_uuid(id), username: username.clone() })))
+/// The users of the actor's and the target's name.
+fn found_users(conn: &mut PgConnection, names: [Option<&Username>; 2]) -> Outcome<FoundUsers> {
+    let mut found = |name| {
+        FoundUser::look_up(name, |username: &Username| -> Outcome<_> {
+            let query = Sql::<(BigInt, SqlUuid)>::new("select key, id from users where username = $1");
+            let user = query.bind::<Text, _>(username.as_str()).get_result::<(i64, Uuid)>(conn).optional()?;
+            Ok(user.map(|(key, id)| (UserKey(key), UserId::from_uuid(id))))
+        })
+    };
+    let [actor, target] = names;
+    Ok([found(actor)?, found(target)?])
 }
 
 fn create(write: &mut Write<'_>, new: &NewWebhook) -> Outcome<WebhookCreated> {
-    let actor = named_user(write.conn, new.wish.actor.as_ref())?;
-    let target = named_user(write.conn, new.wish.target.as_ref())?;
-    let (Ok(actor_user), Ok(target_user)) = (&actor, &target) else {
-        return Ok(WebhookCreated::UnknownUsers { actor: actor.is_err(), target: target.is_err() });
-    };
+    let users = found_users(write.conn, new.names())?;
     let number: i64 = Sql::<BigInt>::new("select count(*) from webhooks").get_result(write.conn)?;
-    if limit(WEBHOOKS_MAX) <= number {
-        return Ok(WebhookCreated::Full);
+    let created = new.clone().created(users, usize::try_from(number).unwrap_or(usize::MAX), &write.turn);
+    if let WebhookCreated::Created(webhook) = &created {
+        webhook_rows::store(write.conn, webhook)?;
     }
-    let now = write.turn.now();
-    let id = WebhookId::from_uuid(write.turn.uuid(now));
-    let filter = WebhookFilter::of(new.wish.clone(), actor_user.clone(), target_user.clone());
-    let webhook = new.clone().made(id, filter, write.turn.position(), now);
-    webhook_rows::store(write.conn, &webhook)?;
-    Ok(WebhookCreated::Created(Box::new(webhook)))
+    Ok(created)
 }
 
 fn change(write: &mut Write<'_>, id: WebhookId, change: &WebhookChange) -> Outcome<WebhookChanged> {
     let Some(stored) = locked(write.conn, id)? else { return Ok(WebhookChanged::Unknown) };
-    let [actor, target] = change.names();
-    let (actor, target) = (named_user(write.conn, actor)?, named_user(write.conn, target)?);
-    let (Ok(actor_user), Ok(target_user)) = (&actor, &target) else {
-        return Ok(WebhookChanged::UnknownUsers { actor: actor.is_err(), target: target.is_err() });
-    };
+    let users = found_users(write.conn, change.names())?;
     let now = write.turn.now();
-    let Changed { webhook, forget_above, is_woken } =
-        stored.changed(change.clone(), actor_user.clone(), target_user.clone(), now);
+    let Changed { webhook, forget_above, is_woken } = match stored.changed(change.clone(), users, now) {
+        Ok(changed) => changed,
+        Err(unknown) => return Ok(unknown.into()),
+    };
     webhook_rows::store(write.conn, &webhook)?;
     if let Some(position) = forget_above {
         forget_deliveries_above(write.conn, id, position)?;
@@ -332,7 +315,7 @@ fn record(conn: &mut PgConnection, holder: Uuid, progress: &Progress) -> Result<
         .bind::<Text, _>(progress.status.as_str())
         .bind::<Nullable<Timestamptz>, _>(progress.failing_since.map(at))
         .execute(conn)?;
-    if progress.delivery.as_ref().is_none_or(|delivery| before < delivery.position) {
+    if progress.clears_line(before) {
         forget_deliveries_above(conn, progress.id, before)?;
     }
     if let Some(delivery) = &progress.delivery {

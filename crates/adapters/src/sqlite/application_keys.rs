@@ -5,12 +5,13 @@ use diesel::{
     sql_types::{BigInt, Binary, Nullable, Text},
 };
 use feed_me_domain::{
-    ApplicationKey, Attempt, Boundary, Direction, KeyHash, KeyId, KeyName, Keyed, NewKey, Scopes, Span,
-    StoredApplicationKey, Timestamp, error::StoreError, ports::ApplicationKeyRepository,
+    ApplicationKey, Attempt, KeyHash, KeyId, KeyName, Keyed, NewKey, Scopes, Span, StoredApplicationKey,
+    Timestamp, error::StoreError, ports::ApplicationKeyRepository,
 };
 use uuid::Uuid;
 
 use super::{SqliteStore, errors::Trouble, rows, sql};
+use crate::listing::{Walk, walk};
 
 #[async_trait]
 impl ApplicationKeyRepository for SqliteStore {
@@ -96,16 +97,9 @@ fn stored(
 
 /// Ids sort as the instants that they were made at, and the newest comes first.
 fn list(conn: &mut SqliteConnection, span: &Span<KeyId>) -> Result<Vec<ApplicationKey>, Trouble> {
-    let (compare, from) = match (span.direction, span.boundary) {
-        (Direction::Forward, Boundary::End) | (Direction::Backward, Boundary::Top) => return Ok(Vec::new()),
-        (Direction::Forward, Boundary::Top) => ("<=", Uuid::max()),
-        (Direction::Backward, Boundary::End) => (">=", Uuid::nil()),
-        (Direction::Forward, Boundary::Before(id)) => ("<=", id.as_uuid()),
-        (Direction::Forward, Boundary::After(id)) => ("<", id.as_uuid()),
-        (Direction::Backward, Boundary::Before(id)) => (">", id.as_uuid()),
-        (Direction::Backward, Boundary::After(id)) => (">=", id.as_uuid()),
+    let Some(Walk { compare, from, order }) = walk(span, [Uuid::nil(), Uuid::max()], KeyId::as_uuid) else {
+        return Ok(Vec::new());
     };
-    let order = if span.direction == Direction::Forward { "desc" } else { "asc" };
     let text =
         format!("select {COLUMNS} from application_keys where id {compare} ?1 order by id {order} limit ?2");
     let query = sql::query::<Types>(text).bind(rows::blob(from)).bind(sql::limit(span.take));

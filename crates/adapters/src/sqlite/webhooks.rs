@@ -5,14 +5,13 @@ use diesel::{
     sql_types::{BigInt, Binary, Nullable, Text},
 };
 use feed_me_domain::{
-    Attempt, Boundary, Direction, Keyed, Span, Timestamp, UserKey, Username, Webhook, WebhookId,
+    Attempt, Keyed, Span, Timestamp, UserKey, Username, Webhook, WebhookId,
     error::StoreError,
     ports::{
         Claimed, Progress, Redelivered, WebhookChanged, WebhookCreated, WebhookRepository, WebhookTally, Work,
     },
     webhook::{
-        Changed, Delivery, DeliveryState, NamedUser, NewWebhook, WEBHOOKS_MAX, WebhookChange, WebhookFilter,
-        WebhookStatus,
+        Changed, Delivery, DeliveryState, FoundUser, FoundUsers, NewWebhook, WebhookChange, WebhookStatus,
     },
 };
 use uuid::Uuid;
@@ -25,6 +24,7 @@ use super::{
     webhook_rows::{self, DELIVERY, DeliveryCells, DeliveryTypes, WEBHOOK, WebhookCells, WebhookTypes},
     writer::Write,
 };
+use crate::listing::{Walk, walk};
 
 #[async_trait]
 impl WebhookRepository for SqliteStore {
@@ -38,7 +38,9 @@ impl WebhookRepository for SqliteStore {
 
     async fn list(&self, span: Span<WebhookId>) -> Result<Vec<Webhook>, StoreError> {
         self.read(move |conn| {
-            let Some((compare, from, order)) = walk(&span, Uuid::nil, Uuid::max, WebhookId::as_uuid) else {
+            let Some(Walk { compare, from, order }) =
+                walk(&span, [Uuid::nil(), Uuid::max()], WebhookId::as_uuid)
+            else {
                 return Ok(Vec::new());
             };
             let text = format!("{WEBHOOK} where w.id {compare} ?1 order by w.id {order} limit ?2");
@@ -80,7 +82,7 @@ impl WebhookRepository for SqliteStore {
             if find(conn, id)?.is_none() {
                 return Ok(None);
             }
-            let Some((compare, from, order)) = walk(&span, || i64::MIN, || i64::MAX, |place| place) else {
+            let Some(Walk { compare, from, order }) = walk(&span, [i64::MIN, i64::MAX], |place| place) else {
                 return Ok(Some(Vec::new()));
             };
             let of_state = if state.is_some() { "and d.state = ?4" } else { "" };
@@ -188,6 +190,11 @@ impl WebhookRepository for SqliteStore {
         .await
     }
 
+    async fn any_enabled(&self) -> Result<bool, StoreError> {
+        const ANY: &str = "select exists (select 1 from webhooks where status = 'enabled')";
+        self.read(|conn| Ok(sql::query::<BigInt>(ANY).get_result::<i64>(conn)? != 0)).await
+    }
+
     async fn tally(&self) -> Result<WebhookTally, StoreError> {
         const COUNTED: &str = "select w.status, count(*), min(w.position), \
             sum((select count(*) from webhook_deliveries d where d.webhook = w.id and d.state = 'dead')) \
@@ -214,71 +221,42 @@ fn blob(id: WebhookId) -> Vec<u8> {
     rows::blob(id.as_uuid())
 }
 
-/// How a walk through a listing that is newest first is written: a comparison, from where, and the order. None where the
-/// walk stands at its end already.
-fn walk<K: Copy, T>(
-    span: &Span<K>,
-    least: fn() -> T,
-    greatest: fn() -> T,
-    place: fn(K) -> T,
-) -> Option<(&'static str, T, &'static str)> {
-    let (compare, from) = match (span.direction, span.boundary) {
-        (Direction::Forward, Boundary::End) | (Direction::Backward, Boundary::Top) => return None,
-        (Direction::Forward, Boundary::Top) => ("<=", greatest()),
-        (Direction::Backward, Boundary::End) => (">=", least()),
-        (Direction::Forward, Boundary::Before(here)) => ("<=", place(here)),
-        (Direction::Forward, Boundary::After(here)) => ("<", place(here)),
-        (Direction::Backward, Boundary::Before(here)) => (">", place(here)),
-        (Direction::Backward, Boundary::After(here)) => (">=", place(here)),
-    };
-    Some((compare, from, if span.direction == Direction::Forward { "desc" } else { "asc" }))
-}
-
 fn find(conn: &mut SqliteConnection, id: WebhookId) -> Result<Option<Webhook>, Trouble> {
     let query = sql::query::<WebhookTypes>(format!("{WEBHOOK} where w.id = ?1")).bind(blob(id));
     query.get_result::<WebhookCells>(conn).optional()?.map(webhook_rows::webhook).transpose()
 }
 
-/// The user of a name, where one is given; the inner error where nobody has it.
-fn named_user(
-    conn: &mut SqliteConnection,
-    name: Option<&Username>,
-) -> Result<Result<Option<NamedUser>, ()>, Trouble> {
-    let Some(username) = name else { return Ok(Ok(None)) };
-    let query = sql::query::<(BigInt, Binary)>("select key, id from users where username = ?1");
-    let found: Option<(i64, Vec<u8>)> = query.bind(username.as_str()).get_result(conn).optional()?;
-    let Some((key, id)) = found else { return Ok(Err(())) };
-    Ok(Ok(Some(NamedUser { key: UserKey(key), id: rows::user_id(&id)?, username: username.clone() })))
+/// The users of the actor's and the target's name.
+fn found_users(conn: &mut SqliteConnection, names: [Option<&Username>; 2]) -> Result<FoundUsers, Trouble> {
+    let mut found = |name| {
+        FoundUser::look_up(name, |username: &Username| -> Result<_, Trouble> {
+            let query = sql::query::<(BigInt, Binary)>("select key, id from users where username = ?1");
+            let user: Option<(i64, Vec<u8>)> = query.bind(username.as_str()).get_result(conn).optional()?;
+            user.map(|(key, id)| Ok((UserKey(key), rows::user_id(&id)?))).transpose()
+        })
+    };
+    let [actor, target] = names;
+    Ok([found(actor)?, found(target)?])
 }
 
 fn create(write: &mut Write<'_>, new: NewWebhook) -> Result<WebhookCreated, Trouble> {
-    let actor = named_user(write.conn, new.wish.actor.as_ref())?;
-    let target = named_user(write.conn, new.wish.target.as_ref())?;
-    let (Ok(actor_user), Ok(target_user)) = (&actor, &target) else {
-        return Ok(WebhookCreated::UnknownUsers { actor: actor.is_err(), target: target.is_err() });
-    };
+    let users = found_users(write.conn, new.names())?;
     let count: i64 = sql::query::<BigInt>("select count(*) from webhooks").get_result(write.conn)?;
-    if sql::limit(WEBHOOKS_MAX) <= count {
-        return Ok(WebhookCreated::Full);
+    let created = new.created(users, usize::try_from(count).unwrap_or(usize::MAX), &write.turn);
+    if let WebhookCreated::Created(webhook) = &created {
+        webhook_rows::store(write.conn, webhook)?;
     }
-    let now = write.turn.now();
-    let id = WebhookId::from_uuid(write.turn.uuid(now));
-    let filter = WebhookFilter::of(new.wish.clone(), actor_user.clone(), target_user.clone());
-    let webhook = new.made(id, filter, write.turn.position(), now);
-    webhook_rows::store(write.conn, &webhook)?;
-    Ok(WebhookCreated::Created(Box::new(webhook)))
+    Ok(created)
 }
 
 fn change(write: &mut Write<'_>, id: WebhookId, change: WebhookChange) -> Result<WebhookChanged, Trouble> {
     let Some(stored) = find(write.conn, id)? else { return Ok(WebhookChanged::Unknown) };
-    let [actor, target] = change.names();
-    let (actor, target) = (named_user(write.conn, actor)?, named_user(write.conn, target)?);
-    let (Ok(actor_user), Ok(target_user)) = (&actor, &target) else {
-        return Ok(WebhookChanged::UnknownUsers { actor: actor.is_err(), target: target.is_err() });
-    };
+    let users = found_users(write.conn, change.names())?;
     let now = write.turn.now();
-    let Changed { webhook, forget_above, is_woken } =
-        stored.changed(change, actor_user.clone(), target_user.clone(), now);
+    let Changed { webhook, forget_above, is_woken } = match stored.changed(change, users, now) {
+        Ok(changed) => changed,
+        Err(unknown) => return Ok(unknown.into()),
+    };
     webhook_rows::store(write.conn, &webhook)?;
     if let Some(position) = forget_above {
         forget_deliveries_above(write.conn, id, position)?;
@@ -307,7 +285,7 @@ fn record(write: &mut Write<'_>, holder: Uuid, progress: &Progress) -> Result<bo
     let failing_since: Bind = progress.failing_since.map(Timestamp::micros).into();
     let record = sql::command(RECORD).bind(blob(progress.id)).bind(progress.position);
     record.bind(progress.status.as_str()).bind(failing_since).execute(write.conn)?;
-    if progress.delivery.as_ref().is_none_or(|delivery| before < delivery.position) {
+    if progress.clears_line(before) {
         forget_deliveries_above(write.conn, progress.id, before)?;
     }
     if let Some(delivery) = &progress.delivery {

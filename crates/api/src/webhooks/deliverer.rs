@@ -6,10 +6,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use feed_me_domain::{
     Timestamp, WebhookId,
     ports::{Claimed, Clock, EventLog},
-    services::{DeliveryService, Line, Step},
+    services::{DeliveryService, Line, Next, Step},
 };
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     task::JoinHandle,
     time::Instant,
 };
@@ -24,6 +24,8 @@ const CLAIM_EVERY: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(25);
 /// Between two looks whether something was committed elsewhere.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// So many tasks ask the store at a time, so that however many webhooks there are, requests have connections too.
+const ASKING_MAX: usize = 2;
 /// After so long a task looks again, whatever it waits for.
 const REST_MAX: Duration = Duration::from_mins(1);
 /// After trouble with the store: first, and at most.
@@ -41,9 +43,30 @@ struct Shared {
     service: Arc<DeliveryService>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    /// Taken while the store is asked, and not while a receiver is.
+    asking: Arc<Semaphore>,
     /// The position of the last event that is known of.
     position: watch::Receiver<i64>,
     stop: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// The next thing for a webhook.
+    async fn step(&self, line: &mut Line) -> Result<Step, feed_me_domain::Error> {
+        let next = {
+            // It is never closed; were it, the store would be asked all the same.
+            let _asking = self.asking.acquire().await;
+            self.service.next(line).await?
+        };
+        match next {
+            Next::Done(step) => Ok(step),
+            Next::Send(prepared) => {
+                let attempted = self.service.send(*prepared).await;
+                let _asking = self.asking.acquire().await;
+                self.service.settle(attempted).await
+            }
+        }
+    }
 }
 
 /// A task that delivers for a webhook.
@@ -64,7 +87,14 @@ impl Deliverer {
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (told, position) = watch::channel(0);
-        let shared = Shared { service, clock, metrics, position, stop: stopped };
+        let shared = Shared {
+            service,
+            clock,
+            metrics,
+            asking: Arc::new(Semaphore::new(ASKING_MAX)),
+            position,
+            stop: stopped,
+        };
         let keeper = Keeper {
             shared,
             log,
@@ -111,15 +141,16 @@ impl Keeper {
                 () = tokio::time::sleep_until(claim_at) => {}
                 () = tokio::time::sleep(TICK), if !is_idle => {}
             }
-            let mut done = Ok(());
             if claim_at <= Instant::now() {
                 claim_at = Instant::now() + CLAIM_EVERY;
-                done = self.claim().await;
+                let claimed = self.claim().await;
+                self.tell(claimed);
             }
-            if done.is_ok() && !self.running.is_empty() {
-                done = self.look().await;
+            if !self.running.is_empty()
+                && let Err(error) = self.look().await
+            {
+                self.tell(Err(error));
             }
-            self.tell(done);
         }
         for (_, running) in self.running.drain() {
             // Each ends after what it is sending; one that panicked has told so.
@@ -130,6 +161,7 @@ impl Keeper {
         }
     }
 
+    /// Tells trouble once, until leases can be kept again: between two claims most looks ask the store nothing.
     fn tell(&mut self, done: Result<(), feed_me_domain::Error>) {
         match done {
             Ok(()) => self.is_trouble_told = false,
@@ -190,7 +222,7 @@ async fn deliver(mut shared: Shared, id: WebhookId, wake: Arc<Notify>) {
     while !*shared.stop.borrow() {
         // Before the step: what comes after its look counts as new.
         shared.position.mark_unchanged();
-        let step = shared.service.step(&mut line).await;
+        let step = shared.step(&mut line).await;
         match step {
             Ok(Step::Sent(sent)) => {
                 pause = PAUSES.0;
@@ -220,7 +252,10 @@ async fn deliver(mut shared: Shared, id: WebhookId, wake: Arc<Notify>) {
             }
             Ok(Step::Over) => return,
             Err(error) => {
-                tracing::warn!(webhook = %id, %error, "a webhook waits for the store");
+                // Once, until something goes well.
+                if pause == PAUSES.0 {
+                    tracing::warn!(webhook = %id, %error, "a webhook waits for the store");
+                }
                 tokio::select! {
                     _ = shared.stop.wait_for(|stop| *stop) => {}
                     () = tokio::time::sleep(pause) => {}

@@ -1,5 +1,7 @@
 //! Webhooks and their deliveries, one line each.
 
+use std::convert::Infallible;
+
 use async_trait::async_trait;
 use feed_me_domain::{
     Attempt, Keyed, Span, StoreError, Timestamp, Username, Webhook, WebhookId,
@@ -7,8 +9,7 @@ use feed_me_domain::{
         Claimed, Progress, Redelivered, WebhookChanged, WebhookCreated, WebhookRepository, WebhookTally, Work,
     },
     webhook::{
-        Changed, Delivery, DeliveryState, NamedUser, NewWebhook, WEBHOOKS_MAX, WebhookChange, WebhookFilter,
-        WebhookStatus,
+        Changed, Delivery, DeliveryState, FoundUser, FoundUsers, NewWebhook, WebhookChange, WebhookStatus,
     },
 };
 use uuid::Uuid;
@@ -33,10 +34,13 @@ impl Pages {
         Some(webhook)
     }
 
-    fn named(&self, name: Option<&Username>) -> Result<Option<NamedUser>, ()> {
-        let Some(username) = name else { return Ok(None) };
-        let user = self.users.iter().find(|user| user.username == *username).ok_or(())?;
-        Ok(Some(NamedUser { key: user.key, id: user.id, username: username.clone() }))
+    fn found_users(&self, names: [Option<&Username>; 2]) -> FoundUsers {
+        let find = |name: &Username| self.users.iter().find(|user| user.username == *name);
+        names.map(|name| {
+            let found = |name: &Username| Ok::<_, Infallible>(find(name).map(|user| (user.key, user.id)));
+            let Ok(user) = FoundUser::look_up(name, found);
+            user
+        })
     }
 
     /// Webhooks go with the users whom they name, and deliveries with their webhooks.
@@ -78,18 +82,12 @@ impl WebhookRepository for Notebook {
         keyed: Option<Keyed<WebhookCreated>>,
     ) -> Result<Attempt<WebhookCreated>, StoreError> {
         Ok(self.write_keyed(keyed, |pages, turn| {
-            let users = [&webhook.wish.actor, &webhook.wish.target].map(|name| pages.named(name.as_ref()));
-            let [Ok(actor), Ok(target)] = users.clone() else {
-                return WebhookCreated::UnknownUsers { actor: users[0].is_err(), target: users[1].is_err() };
-            };
-            if WEBHOOKS_MAX <= pages.webhooks.len() {
-                return WebhookCreated::Full;
+            let users = pages.found_users(webhook.names());
+            let created = webhook.created(users, pages.webhooks.len(), turn);
+            if let WebhookCreated::Created(webhook) = &created {
+                pages.webhooks.push(Subscribed { webhook: (**webhook).clone(), lease: None });
             }
-            let id = WebhookId::from_uuid(turn.uuid(turn.now()));
-            let filter = WebhookFilter::of(webhook.wish.clone(), actor, target);
-            let webhook = webhook.made(id, filter, turn.position(), turn.now());
-            pages.webhooks.push(Subscribed { webhook: webhook.clone(), lease: None });
-            WebhookCreated::Created(Box::new(webhook))
+            created
         }))
     }
 
@@ -111,12 +109,12 @@ impl WebhookRepository for Notebook {
     ) -> Result<Attempt<WebhookChanged>, StoreError> {
         Ok(self.write_keyed(keyed, |pages, turn| {
             let Some(stored) = pages.webhook(id) else { return WebhookChanged::Unknown };
-            let users = change.names().map(|name| pages.named(name));
-            let [Ok(actor), Ok(target)] = users.clone() else {
-                return WebhookChanged::UnknownUsers { actor: users[0].is_err(), target: users[1].is_err() };
+            let users = pages.found_users(change.names());
+            let changed = stored.changed(change, users, turn.now());
+            let Changed { webhook, forget_above, is_woken } = match changed {
+                Ok(changed) => changed,
+                Err(unknown) => return unknown.into(),
             };
-            let Changed { webhook, forget_above, is_woken } =
-                stored.changed(change, actor, target, turn.now());
             if let Some(position) = forget_above {
                 pages.forget_above(id, position);
             }
@@ -223,7 +221,7 @@ impl WebhookRepository for Notebook {
             let before = std::mem::replace(&mut one.webhook.position, progress.position);
             one.webhook.status = progress.status;
             one.webhook.failing_since = progress.failing_since;
-            if progress.delivery.as_ref().is_none_or(|delivery| before < delivery.position) {
+            if progress.clears_line(before) {
                 pages.forget_above(progress.id, before);
             }
             if let Some(delivery) = progress.delivery {
@@ -244,6 +242,10 @@ impl WebhookRepository for Notebook {
             });
             take - left
         }))
+    }
+
+    async fn any_enabled(&self) -> Result<bool, StoreError> {
+        Ok(self.read().webhooks.iter().any(|one| one.webhook.is_enabled()))
     }
 
     async fn tally(&self) -> Result<WebhookTally, StoreError> {

@@ -167,6 +167,7 @@ macro_rules! every_promise {
                 a_change_is_what_the_domain_makes_of_it
                 a_webhook_goes_with_the_users_whom_it_names
                 a_reset_takes_all_webhooks
+                it_is_told_whether_any_webhook_is_enabled
                 one_holder_alone_has_a_lease_until_it_ends_or_is_given_back
                 what_is_recorded_is_what_is_found
                 what_is_about_another_revision_is_not_recorded

@@ -22,7 +22,8 @@ pub trait BackupRepository: Send + Sync {
     async fn back_up(&self, sink: BackupSink) -> Result<(), StoreError>;
 
     /// Makes the database what the backup was of, in one step: all of it, or nothing where anything fails. The schema is
-    /// brought to that of the backup, the rows are taken in, and then the migrations that came later are run.
+    /// brought to that of the backup, the rows are taken in, and then the migrations that came later are run. No server may
+    /// have the database; a store that can tell refuses.
     async fn restore(
         &self,
         head: BackupHead,

@@ -10,8 +10,8 @@ use crate::{
     ports::LoggedEvent,
     time::Timestamp,
     webhook::{
-        Delivery, DeliveryState, MessageKind, NewWebhook, SendOutcome, Webhook, WebhookChange, WebhookStatus,
-        WebhookUrl,
+        Delivery, DeliveryState, MessageKind, NewWebhook, SendOutcome, UnknownUsers, Webhook, WebhookChange,
+        WebhookStatus, WebhookUrl,
     },
 };
 
@@ -23,8 +23,7 @@ use crate::{
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait WebhookRepository: Send + Sync {
-    /// Keeps a new subscription, [made](NewWebhook::made) at the clock's instant under an id of that instant, at the
-    /// position of the last event.
+    /// Keeps a new subscription if [`NewWebhook::created`] makes one of the wish.
     async fn create(
         &self,
         webhook: NewWebhook,
@@ -75,13 +74,16 @@ pub trait WebhookRepository: Send + Sync {
     /// What is to be done for a subscription; none where there is no such subscription, or the holder has no lease of it.
     async fn work(&self, holder: Uuid, id: WebhookId) -> Result<Option<Work>, StoreError>;
 
-    /// Stores how far a subscription is, if the holder has its lease and it is in the revision given; says whether so. The
-    /// delivery given takes the place of what stands above the old position, unless it is one of those up to there; where none
-    /// is given, nothing stays above the old position.
+    /// Stores how far a subscription is, if the holder has its lease and it is in the revision given; says whether so.
+    /// Deliveries above the old position are forgotten where the progress [clears the line](Progress::clears_line), and the
+    /// one given is stored.
     async fn record(&self, holder: Uuid, progress: Progress) -> Result<bool, StoreError>;
 
     /// Forgets at most `take` deliveries that are not pending and were last tried before an instant, and says how many went.
     async fn trim(&self, before: Timestamp, take: usize) -> Result<usize, StoreError>;
+
+    /// Whether any subscription is enabled. It costs little, as it is asked again and again where there are none.
+    async fn any_enabled(&self) -> Result<bool, StoreError>;
 
     /// Counts.
     async fn tally(&self) -> Result<WebhookTally, StoreError>;
@@ -117,6 +119,12 @@ pub enum WebhookChanged {
         /// Whether the target is not.
         target: bool,
     },
+}
+
+impl From<UnknownUsers> for WebhookChanged {
+    fn from(UnknownUsers { actor, target }: UnknownUsers) -> Self {
+        Self::UnknownUsers { actor, target }
+    }
 }
 
 /// What became of asking for a delivery once more.
@@ -167,6 +175,14 @@ pub struct Progress {
     pub failing_since: Option<Timestamp>,
     /// A delivery to store in the place of the one of its position.
     pub delivery: Option<Delivery>,
+}
+
+impl Progress {
+    /// Whether what stands above the position that the subscription had `before` goes: unless this is about a delivery up to
+    /// there, which was asked for once more and comes beside the line.
+    pub fn clears_line(&self, before: i64) -> bool {
+        self.delivery.as_ref().is_none_or(|delivery| before < delivery.position)
+    }
 }
 
 /// Counts of subscriptions and deliveries.

@@ -13,7 +13,9 @@ use crate::{
         MessageWriter, Progress, WebhookRepository, WebhookRequest, WebhookSender, Work,
     },
     time::Timestamp,
-    webhook::{Delivery, DeliveryState, MessageKind, RetryPolicy, Webhook, WebhookFilter, WebhookStatus},
+    webhook::{
+        Delivery, DeliveryState, MessageKind, RetryPolicy, SendOutcome, Webhook, WebhookFilter, WebhookStatus,
+    },
 };
 
 /// How many events are looked through at once.
@@ -86,6 +88,31 @@ pub struct Sent {
     pub switched_off: Option<WebhookStatus>,
 }
 
+/// What comes next for a webhook.
+pub enum Next {
+    /// Something is to be [sent](DeliveryService::send).
+    Send(Box<Prepared>),
+    /// Nothing is, and this was done instead.
+    Done(Step),
+}
+
+/// A message that is to be sent.
+pub struct Prepared {
+    webhook: Webhook,
+    delivery: Delivery,
+    request: WebhookRequest,
+    at: Timestamp,
+}
+
+/// A message that was sent, and what came of it. It counts when it is [settled](DeliveryService::settle).
+pub struct Attempted {
+    webhook: Webhook,
+    delivery: Delivery,
+    outcome: SendOutcome,
+    at: Timestamp,
+    ended: Timestamp,
+}
+
 /// Where the delivering for one webhook stands. It may be thrown away at any time: all that counts is stored.
 #[derive(Debug)]
 pub struct Line {
@@ -127,7 +154,7 @@ impl DeliveryService {
     /// Takes and renews leases for so many microseconds, and tells for what webhooks this process delivers.
     pub async fn claim(&self, lease_micros: i64) -> Result<Vec<Claimed>> {
         // To claim is a write, and most databases have no webhooks.
-        if self.webhooks.tally().await?.by_status[WebhookStatus::Enabled as usize] == 0 {
+        if !self.webhooks.any_enabled().await? {
             return Ok(Vec::new());
         }
         Ok(self.webhooks.claim(self.holder, lease_micros).await?)
@@ -145,26 +172,34 @@ impl DeliveryService {
 
     /// Does the next thing that is to be done for a webhook: sends one message at most.
     pub async fn step(&self, line: &mut Line) -> Result<Step> {
+        match self.next(line).await? {
+            Next::Send(prepared) => self.settle(self.send(*prepared).await).await,
+            Next::Done(step) => Ok(step),
+        }
+    }
+
+    /// The first part of a step: finds out what comes next, which asks the store and no receiver.
+    pub async fn next(&self, line: &mut Line) -> Result<Next> {
         let now = self.clock.now();
         let Some(Work { webhook, head, again }) = self.webhooks.work(self.holder, line.id).await? else {
-            return Ok(Step::Over);
+            return Ok(Next::Done(Step::Over));
         };
         if !webhook.is_enabled() {
-            return Ok(Step::Over);
+            return Ok(Next::Done(Step::Over));
         }
         line.follow(&webhook);
         let again_at = again.as_ref().and_then(|again| again.next_at);
         if let Some(again) = again.filter(|again| again.is_due(now)) {
-            return self.attempt(webhook, again).await;
+            return self.prepared(webhook, again).await;
         }
         match head {
             Some(head) if !self.is_wanted(&webhook.filter, &head).await? => {
-                self.pass(&webhook, head.position).await
+                self.pass(&webhook, head.position).await.map(Next::Done)
             }
-            Some(head) if head.is_due(now) => self.attempt(webhook, head).await,
+            Some(head) if head.is_due(now) => self.prepared(webhook, head).await,
             Some(head) => {
                 let at = head.next_at.unwrap_or(now);
-                Ok(Step::Waiting(again_at.map_or(at, |again_at| again_at.min(at))))
+                Ok(Next::Done(Step::Waiting(again_at.map_or(at, |again_at| again_at.min(at)))))
             }
             None => self.advance(line, webhook, again_at, now).await,
         }
@@ -177,32 +212,48 @@ impl DeliveryService {
         webhook: Webhook,
         again_at: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Step> {
+    ) -> Result<Next> {
         if let Some((position, kind)) = line.wanted.front().copied() {
             let delivery = Delivery::new(webhook.id, position, kind, now);
-            return self.attempt(webhook, delivery).await;
+            return self.prepared(webhook, delivery).await;
         }
-        let extent = self.log.extent().await?;
-        let oldest = extent.first.saturating_sub(1);
-        if line.scanned < oldest {
-            line.wanted.push_back((oldest, MessageKind::Resync));
-            line.scanned = oldest;
-            return Ok(Step::Passed);
-        }
+        self.scan(line, &webhook, again_at, now).await.map(Next::Done)
+    }
+
+    /// Looks through a stretch of the log. Every webhook does so whenever something happens, whether it wants it or not, so
+    /// the common case is one question.
+    async fn scan(
+        &self,
+        line: &mut Line,
+        webhook: &Webhook,
+        again_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Step> {
         let events = self.log.after(line.scanned, SCAN).await?;
+        let follows = events.first().is_some_and(|first| first.position == line.scanned + 1);
+        if !follows {
+            let oldest = self.log.extent().await?.first.saturating_sub(1);
+            if line.scanned < oldest {
+                line.wanted.push_back((oldest, MessageKind::Resync));
+                line.scanned = oldest;
+                return Ok(Step::Passed);
+            }
+        }
         let Some(last) = events.last().map(|event| event.position) else {
-            return self.rest(line, &webhook, again_at, now).await;
+            return self.rest(line, webhook, again_at, now).await;
         };
-        if events.first().is_some_and(|first| first.position != line.scanned + 1) {
-            // The log was trimmed between the two looks; the next step sees the gap.
+        if !follows {
+            // Something that the log has by now was not in it yet; the next step sees it.
             return Ok(Step::Passed);
         }
+        let is_end = events.len() < SCAN;
         line.wanted.extend(self.wanted(&webhook.filter, &events).await?);
         line.scanned = last;
-        if line.wanted.is_empty() && webhook.position + STORED_EVERY_EVENTS <= last {
-            return self.pass(&webhook, last).await;
+        match line.wanted.is_empty() {
+            true if webhook.position + STORED_EVERY_EVENTS <= last => self.pass(webhook, last).await,
+            true if is_end => self.rest(line, webhook, again_at, now).await,
+            _ => Ok(Step::Passed),
         }
-        Ok(Step::Passed)
     }
 
     /// Stores now and then how far a webhook is that wants nothing of what happens.
@@ -277,8 +328,8 @@ impl DeliveryService {
         Ok(found.into_iter().find(|event| event.position == position))
     }
 
-    /// Tries to deliver, and stores what came of it.
-    async fn attempt(&self, webhook: Webhook, delivery: Delivery) -> Result<Step> {
+    /// Writes and signs what is to be sent.
+    async fn prepared(&self, webhook: Webhook, delivery: Delivery) -> Result<Next> {
         let Some(message) = self.message(&webhook, &delivery).await? else {
             return self.give_up(webhook, delivery).await;
         };
@@ -291,9 +342,20 @@ impl DeliveryService {
             id,
             body,
         };
+        Ok(Next::Send(Box::new(Prepared { webhook, delivery, request, at: now })))
+    }
+
+    /// The second part of a step: sends a message, which asks the receiver and no store.
+    pub async fn send(&self, prepared: Prepared) -> Attempted {
+        let Prepared { webhook, delivery, request, at } = prepared;
         let outcome = self.sender.send(&request).await;
-        let ended = self.clock.now();
-        let duration_ms = u32::try_from((ended.micros() - now.micros()).max(0) / 1000).unwrap_or(u32::MAX);
+        Attempted { webhook, delivery, outcome, at, ended: self.clock.now() }
+    }
+
+    /// The last part of a step: stores what came of it.
+    pub async fn settle(&self, attempted: Attempted) -> Result<Step> {
+        let Attempted { webhook, delivery, outcome, at, ended } = attempted;
+        let duration_ms = u32::try_from((ended.micros() - at.micros()).max(0) / 1000).unwrap_or(u32::MAX);
         let random = self.ids.random();
         let delivery = delivery.attempted(&outcome, &self.policy, random, duration_ms, ended);
         let judged = outcome.judged();
@@ -329,19 +391,19 @@ impl DeliveryService {
     }
 
     /// The event was trimmed from the log before it could be delivered.
-    async fn give_up(&self, webhook: Webhook, delivery: Delivery) -> Result<Step> {
+    async fn give_up(&self, webhook: Webhook, delivery: Delivery) -> Result<Next> {
         let now = self.clock.now();
         if webhook.position < delivery.position {
             // In its place the subscriber is told that events are missing.
             let oldest = self.log.extent().await?.first.saturating_sub(1).max(delivery.position);
             let resync = Delivery::new(webhook.id, oldest, MessageKind::Resync, now);
-            return Box::pin(self.attempt(webhook, resync)).await;
+            return Box::pin(self.prepared(webhook, resync)).await;
         }
         let position = webhook.position;
         let dead = delivery.given_up("the log of changes does not hold the event any more", now);
         let (state, kind) = (dead.state, dead.kind);
         self.store(webhook, position, dead).await?;
-        Ok(Step::Sent(Sent { state, kind, duration_ms: 0, switched_off: None }))
+        Ok(Next::Done(Step::Sent(Sent { state, kind, duration_ms: 0, switched_off: None })))
     }
 
     /// Stores a delivery, and that the webhook is past it where it is done.

@@ -20,6 +20,57 @@ pub struct NamedUser {
     pub username: Username,
 }
 
+/// A user whom a filter is to name, as a store finds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundUser {
+    /// No user is to be named.
+    NotAsked,
+    /// Nobody has the name.
+    Nobody,
+    /// This one has it.
+    Found(NamedUser),
+}
+
+/// The actor and the target of a filter, as a store finds them.
+pub type FoundUsers = [FoundUser; 2];
+
+impl FoundUser {
+    /// Looks up who has a name, where one is given.
+    pub fn look_up<E>(
+        name: Option<&Username>,
+        look_up: impl FnOnce(&Username) -> Result<Option<(UserKey, UserId)>, E>,
+    ) -> Result<Self, E> {
+        let Some(username) = name else { return Ok(Self::NotAsked) };
+        Ok(look_up(username)?
+            .map_or(Self::Nobody, |(key, id)| Self::Found(NamedUser { key, id, username: username.clone() })))
+    }
+
+    fn named(self) -> Option<NamedUser> {
+        match self {
+            Self::Found(user) => Some(user),
+            Self::NotAsked | Self::Nobody => None,
+        }
+    }
+}
+
+/// Which of the users whom a filter was to name are nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownUsers {
+    /// Whether the actor is.
+    pub actor: bool,
+    /// Whether the target is.
+    pub target: bool,
+}
+
+/// Actor and target, unless one of them is nobody.
+pub(super) fn known([actor, target]: FoundUsers) -> Result<[Option<NamedUser>; 2], UnknownUsers> {
+    let unknown = UnknownUsers { actor: actor == FoundUser::Nobody, target: target == FoundUser::Nobody };
+    if unknown.actor || unknown.target {
+        return Err(unknown);
+    }
+    Ok([actor.named(), target.named()])
+}
+
 /// What is delivered: the events that meet all of what is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WebhookFilter {

@@ -4,7 +4,8 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     id::{ActivityId, UserId, UserKey},
-    ports::LoggedEvent,
+    ports::{LoggedEvent, MockClock, MockIdGenerator, Progress},
+    sequence::Counters,
 };
 
 const MINUTE: i64 = 60_000_000;
@@ -27,17 +28,31 @@ fn user(number: i64) -> NamedUser {
     }
 }
 
+const NOBODY_NAMED: FoundUsers = [FoundUser::NotAsked, FoundUser::NotAsked];
+
+/// What becomes of a wish ten events after the beginning, with so many webhooks.
+fn created(new: NewWebhook, users: FoundUsers, webhooks: usize) -> WebhookCreated {
+    let counters = Counters { position: 10, ..Counters::START };
+    let (mut clock, mut ids) = (MockClock::new(), MockIdGenerator::new());
+    clock.expect_now().return_const(at(0));
+    ids.expect_random().return_const(7_u64);
+    new.created(users, webhooks, &Turn::begin(counters, &clock, &ids))
+}
+
 fn webhook() -> Webhook {
     let draft = WebhookDraft {
         url: Some(WebhookUrl::parse("https://example.org/", AddressPolicy::default()).unwrap()),
         ..WebhookDraft::default()
     };
     let new = draft.checked(WebhookSecret::of_random([1; 32])).unwrap();
-    new.made(WebhookId::from_uuid(Uuid::nil()), WebhookFilter::default(), 10, at(0))
+    match created(new, NOBODY_NAMED, 0) {
+        WebhookCreated::Created(webhook) => *webhook,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn edited(webhook: Webhook, patch: WebhookPatch) -> Changed {
-    webhook.changed(WebhookChange::Edit(patch), None, None, at(1))
+    webhook.changed(WebhookChange::Edit(patch), NOBODY_NAMED, at(1)).unwrap()
 }
 
 fn switched(webhook: Webhook, is_enabled: bool) -> Changed {
@@ -127,7 +142,8 @@ fn an_edit_changes_what_is_given() {
     };
     let change = WebhookChange::Edit(patch);
     assert_eq!(change.names(), [None, Some(&user(3).username)]);
-    let after = before.changed(change, None, Some(user(3)), at(1)).webhook;
+    let after =
+        before.changed(change, [FoundUser::NotAsked, FoundUser::Found(user(3))], at(1)).unwrap().webhook;
     assert_eq!(after.filter, WebhookFilter { target: Some(user(3)), ..WebhookFilter::default() });
 }
 
@@ -148,7 +164,7 @@ fn switching_on_wakes_and_forgets_failures() {
 
 #[test]
 fn a_replay_forgets_what_waits_beyond_the_lower_of_the_positions() {
-    let replayed = |from| webhook().changed(WebhookChange::Replay { from }, None, None, at(1));
+    let replayed = |from| webhook().changed(WebhookChange::Replay { from }, NOBODY_NAMED, at(1)).unwrap();
     assert_eq!((replayed(3).webhook.position, replayed(3).forget_above), (3, Some(3)));
     assert_eq!((replayed(20).webhook.position, replayed(20).forget_above), (20, Some(10)));
 }
@@ -223,6 +239,48 @@ fn a_subscription_is_switched_off_when_it_fails_too_long_or_is_gone() {
     assert_eq!(webhook().after(&answered(410).judged(), &POLICY, at(5)).status, WebhookStatus::Gone);
     let paused = Webhook { status: WebhookStatus::Paused, ..webhook() };
     assert_eq!(paused.after(&answered(410).judged(), &POLICY, at(5)).status, WebhookStatus::Paused);
+}
+
+#[test]
+fn a_webhook_that_names_nobody_or_is_one_too_many_is_not_made() {
+    let new = |wish: FilterWish| NewWebhook {
+        url: webhook().url,
+        wish,
+        is_enabled: false,
+        secret: WebhookSecret::of_random([1; 32]),
+    };
+    let (nobody, found) = (FoundUser::Nobody, FoundUser::Found(user(3)));
+    for (users, unknown) in [
+        ([nobody.clone(), found.clone()], (true, false)),
+        ([found.clone(), nobody.clone()], (false, true)),
+        ([FoundUser::NotAsked, nobody.clone()], (false, true)),
+        ([nobody.clone(), nobody.clone()], (true, true)),
+    ] {
+        let (actor, target) = unknown;
+        let made = created(new(FilterWish::default()), users.clone(), WEBHOOKS_MAX);
+        assert_eq!(made, WebhookCreated::UnknownUsers { actor, target });
+        let changed = webhook().changed(WebhookChange::Edit(WebhookPatch::default()), users, at(1));
+        assert_eq!(changed, Err(UnknownUsers { actor, target }));
+    }
+    let users = [FoundUser::NotAsked, found];
+    let full = created(new(FilterWish::default()), users.clone(), WEBHOOKS_MAX);
+    assert_eq!(full, WebhookCreated::Full);
+    let WebhookCreated::Created(made) = created(new(FilterWish::default()), users, WEBHOOKS_MAX - 1) else {
+        panic!("there is room for one");
+    };
+    assert_eq!((made.filter.actor, made.filter.target), (None, Some(user(3))));
+    assert_eq!((made.status, made.position, made.created_at), (WebhookStatus::Paused, 10, at(0)));
+}
+
+#[test]
+fn what_was_asked_for_once_more_leaves_the_line_alone() {
+    let clears = |delivery| {
+        let Webhook { id, revision, position, status, failing_since, .. } = webhook();
+        Progress { id, revision, position, status, failing_since, delivery }.clears_line(10)
+    };
+    assert!(clears(None));
+    assert!(clears(Some(delivery())), "it is above the position");
+    assert!(!clears(Some(Delivery { position: 10, ..delivery() })));
 }
 
 #[test]
