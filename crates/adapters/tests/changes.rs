@@ -221,24 +221,18 @@ async fn copies_in_memory_are_the_feeds() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn copies_of_sqlite_are_the_feeds() {
-    let folder = tempfile::tempdir().unwrap();
+fn sqlite(folder: &std::path::Path) -> Arc<SqliteStore> {
     let options = SqliteOptions {
-        path: folder.path().join("feed-me.db"),
+        path: folder.join("feed-me.db"),
         access: Access::ReadWrite { pages_max: None },
         readers: 2,
         acquire_timeout: Duration::from_secs(30),
         commit_group_max: 16,
     };
-    let store = Arc::new(SqliteStore::open(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap());
-    store.migrate().await.unwrap();
-    World::new(Stores::of(store.clone()), store, 7).await.run(500).await;
+    Arc::new(SqliteStore::open(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn copies_of_postgres_are_the_feeds() {
-    let database = FreshDatabase::new();
+fn postgres(database: &FreshDatabase) -> Arc<PgStore> {
     migrations::run_pending(&database.url).unwrap();
     let options = PgOptions {
         url: database.url.clone(),
@@ -246,8 +240,177 @@ async fn copies_of_postgres_are_the_feeds() {
         acquire_timeout: Duration::from_secs(30),
         commit_group_max: 16,
     };
-    let store = Arc::new(PgStore::connect(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap());
+    Arc::new(PgStore::connect(options, Arc::new(SystemClock), Arc::new(SystemIds)).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_sqlite_are_the_feeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(folder.path());
+    store.migrate().await.unwrap();
+    World::new(Stores::of(store.clone()), store, 7).await.run(500).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_postgres_are_the_feeds() {
+    let database = FreshDatabase::new();
+    let store = postgres(&database);
     World::new(Stores::of(store.clone()), store, 8).await.run(500).await;
+}
+
+/// What was told of one change, by the objects of activities.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    added: Vec<&'static str>,
+    removed: Vec<&'static str>,
+}
+
+fn added(objects: &[&'static str]) -> Told {
+    Told { added: objects.to_vec(), removed: vec![] }
+}
+
+fn removed(objects: &[&'static str]) -> Told {
+    Told { removed: objects.to_vec(), added: vec![] }
+}
+
+/// A reader, an author with three activities (`old`, `mid`, `new`), and who is told what.
+struct Scene {
+    world: World,
+    reader: Username,
+    author: Username,
+    activities: BTreeMap<ActivityId, &'static str>,
+    position: i64,
+}
+
+impl Scene {
+    async fn new(stores: Stores, facts: Arc<dyn FeedFacts>) -> Self {
+        let mut world = World::new(stores, facts, 1).await;
+        let (reader, author) = (world.users[0].clone(), world.users[1].clone());
+        for published in [at(1), at(2), at(3)] {
+            world.post(author.clone(), None, Some(published)).await;
+        }
+        let activities = world.activities.iter().copied().zip(["old", "mid", "new"]).collect();
+        let position = world.stores.events.extent().await.unwrap().last;
+        Self { world, reader, author, activities, position }
+    }
+
+    async fn follow(&self, from: FollowFrom) {
+        let (follower, followee) = (self.reader.clone(), self.author.clone());
+        let request = FollowRequest { follower, followee, from: Some(from) };
+        self.world.stores.follows.follow(request, None).await.unwrap();
+    }
+
+    async fn unfollow(&self, keep_history: bool) {
+        let (follower, followee) = (self.reader.clone(), self.author.clone());
+        let request = UnfollowRequest { follower, followee, keep_history };
+        self.world.stores.follows.unfollow(request, None).await.unwrap();
+    }
+
+    async fn relate(&self, kind: RelationKind, owner: &Username, other: &Username) {
+        self.world.stores.relations.add(kind, owner, other).await.unwrap();
+    }
+
+    async fn unrelate(&self, kind: RelationKind, owner: &Username, other: &Username) {
+        self.world.stores.relations.remove(kind, owner, other).await.unwrap();
+    }
+
+    async fn rename(&mut self, patch: UserPatch) {
+        self.world.stores.users.edit(&self.author, patch.clone()).await.unwrap();
+        self.author = patch.username.unwrap_or(self.author.clone());
+    }
+
+    async fn changes(&mut self) -> FeedChanges {
+        let changes = self.world.changes.friends(&self.reader, Some(self.position)).await.unwrap();
+        assert!(!changes.resync, "nothing here is so large");
+        self.position = changes.position;
+        changes
+    }
+
+    /// What the reader is told of what happened since the last time, in order of time.
+    async fn told(&mut self) -> Told {
+        let changes = self.changes().await;
+        assert_eq!(changes.edited, []);
+        let name = |id: &ActivityId| self.activities[id];
+        let mut told = Told {
+            added: changes.added.iter().rev().map(|activity| name(&activity.id)).collect(),
+            removed: changes.removed.iter().map(name).collect(),
+        };
+        told.removed.sort_by_key(|name| ["old", "mid", "new"].iter().position(|known| known == name));
+        told
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::EPOCH.plus_micros(second * 1_000_000)
+}
+
+/// One change at a time, so a copy is at the position that it is told from: what it has is not told to be new, nor what it
+/// lacks to be gone.
+async fn only_what_comes_and_goes_is_told(stores: Stores, facts: Arc<dyn FeedFacts>) {
+    let mut scene = Scene::new(stores, facts).await;
+    let (reader, author) = (scene.reader.clone(), scene.author.clone());
+    for kind in [RelationKind::Block, RelationKind::Mute] {
+        for (owner, other) in [(&reader, &author), (&author, &reader)] {
+            scene.relate(kind, owner, other).await;
+            assert_eq!(scene.told().await, Told::default(), "a {kind:?} of a stranger");
+            scene.unrelate(kind, owner, other).await;
+            assert_eq!(scene.told().await, Told::default(), "and its end");
+        }
+    }
+    scene.follow(FollowFrom::At(at(2))).await;
+    assert_eq!(scene.told().await, added(&["mid", "new"]));
+    scene.follow(FollowFrom::Beginning).await;
+    assert_eq!(scene.told().await, added(&["old"]));
+    scene.follow(FollowFrom::At(at(3))).await;
+    assert_eq!(scene.told().await, removed(&["old", "mid"]));
+    scene.unfollow(true).await;
+    assert_eq!(scene.told().await, Told::default(), "all of it was kept");
+    scene.follow(FollowFrom::At(at(2))).await;
+    assert_eq!(scene.told().await, added(&["mid"]));
+    scene.relate(RelationKind::Mute, &reader, &author).await;
+    assert_eq!(scene.told().await, removed(&["mid", "new"]));
+    scene.follow(FollowFrom::Beginning).await;
+    assert_eq!(scene.told().await, Told::default(), "behind the mute");
+    scene.unrelate(RelationKind::Mute, &reader, &author).await;
+    assert_eq!(scene.told().await, added(&["old", "mid", "new"]));
+    scene.follow(FollowFrom::At(at(3))).await;
+    assert_eq!(scene.told().await, removed(&["old", "mid"]));
+    let display_name = Given::Value(feed_me_domain::DisplayName::parse("Somebody").unwrap());
+    scene.rename(UserPatch { username: None, display_name }).await;
+    assert_eq!(scene.told().await, Told::default(), "no activity shows it");
+    let username = Some(Username::parse("another").unwrap());
+    scene.rename(UserPatch { username, display_name: Given::Absent }).await;
+    let author = scene.author.clone();
+    assert_eq!(scene.changes().await.edited.len(), 1, "the one in the feed has another name");
+    scene.relate(RelationKind::Block, &author, &reader).await;
+    assert_eq!(scene.told().await, removed(&["new"]));
+    scene.unrelate(RelationKind::Block, &author, &reader).await;
+    assert_eq!(scene.told().await, Told::default(), "an unblock brings nothing back");
+    scene.follow(FollowFrom::At(at(2))).await;
+    assert_eq!(scene.told().await, added(&["mid", "new"]));
+    scene.relate(RelationKind::Block, &reader, &author).await;
+    assert_eq!(scene.told().await, removed(&["mid", "new"]));
+}
+
+#[tokio::test]
+async fn only_what_comes_and_goes_is_told_in_memory() {
+    let (stores, facts) = memory();
+    only_what_comes_and_goes_is_told(stores, facts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_comes_and_goes_is_told_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = sqlite(folder.path());
+    store.migrate().await.unwrap();
+    only_what_comes_and_goes_is_told(Stores::of(store.clone()), store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_comes_and_goes_is_told_on_postgres() {
+    let database = FreshDatabase::new();
+    let store = postgres(&database);
+    only_what_comes_and_goes_is_told(Stores::of(store.clone()), store).await;
 }
 
 /// Facts are what they are when they are read, and others write between any two reads.
@@ -280,6 +443,47 @@ async fn copies_that_are_brought_up_to_date_while_others_write_are_the_feeds() {
         for index in 0..world.users.len() {
             world.sync(index).await;
         }
+    }
+}
+
+/// What comes while a change is being told that moves it, or gives it another name, is new once: by its own event.
+#[tokio::test]
+async fn what_is_posted_while_much_moves_is_added_once_and_not_edited_before() {
+    let (stores, facts) = memory();
+    let meddler = Arc::new(Meddler::new(facts.clone(), stores.clone(), 1));
+    let world = World::new(stores, facts, 1).await;
+    let World { stores, users, .. } = &world;
+    let (reader, mut author) = (users[0].clone(), users[1].clone());
+    let meddled = ChangeService::new(
+        stores.users.clone(),
+        stores.activities.clone(),
+        stores.events.clone(),
+        meddler.clone(),
+    );
+    let mut copy = Copy { position: stores.events.extent().await.unwrap().last, ..Copy::default() };
+    for round in 0..12 {
+        meddler.only_posts_of(author.clone());
+        match round % 4 {
+            0 => {
+                let request =
+                    FollowRequest { follower: reader.clone(), followee: author.clone(), from: None };
+                drop(stores.follows.follow(request, None).await.unwrap());
+            }
+            1 => {
+                let name = Username::parse(&format!("renamed {round}")).unwrap();
+                let patch = UserPatch { username: Some(name.clone()), display_name: Given::Absent };
+                stores.users.edit(&author, patch).await.unwrap();
+                author = name;
+                meddler.only_posts_of(author.clone());
+            }
+            2 => drop(stores.relations.add(RelationKind::Mute, &reader, &author).await.unwrap()),
+            _ => drop(stores.relations.remove(RelationKind::Mute, &reader, &author).await.unwrap()),
+        }
+        let changes = meddled.friends(&reader, Some(copy.position)).await.unwrap();
+        let has = |activity: &Activity| copy.items.contains_key(&activity.id);
+        assert!(!changes.added.iter().any(has), "round {round}: what was there is new again");
+        assert!(changes.edited.iter().all(has), "round {round}: what was never there is edited");
+        copy.take(changes);
     }
 }
 
@@ -338,4 +542,32 @@ async fn many_events_are_told_in_several_answers() {
         position = changes.position;
     }
     assert_eq!(counts, [5000, 1000, 0]);
+}
+
+/// An author may have posted more than an answer looks at: what of it was never in the feed moves nothing.
+#[tokio::test]
+async fn what_moves_few_of_many_is_told_item_by_item() {
+    let (stores, facts) = memory();
+    let mut world = World::new(stores, facts, 1).await;
+    let (reader, author) = (world.users[0].clone(), world.users[1].clone());
+    for _ in 0..1500 {
+        world.post(author.clone(), None, None).await;
+    }
+    let mut position = world.stores.events.extent().await.unwrap().last;
+    world.stores.relations.add(RelationKind::Mute, &reader, &author).await.unwrap();
+    world.stores.relations.remove(RelationKind::Mute, &reader, &author).await.unwrap();
+    let (follower, followee, from) = (reader.clone(), author.clone(), Some(FollowFrom::Now));
+    world.stores.follows.follow(FollowRequest { follower, followee, from }, None).await.unwrap();
+    world.post(author.clone(), None, None).await;
+    for removed in [false, true] {
+        if removed {
+            let (follower, followee) = (reader.clone(), author.clone());
+            let request = UnfollowRequest { follower, followee, keep_history: false };
+            world.stores.follows.unfollow(request, None).await.unwrap();
+        }
+        let changes = world.changes.friends(&reader, Some(position)).await.unwrap();
+        let counts = (changes.added.len(), changes.removed.len());
+        assert_eq!((changes.resync, counts), (false, if removed { (0, 1) } else { (1, 0) }));
+        position = changes.position;
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
+    before::Before,
     follow::Edge,
     id::{ActivityId, UserKey},
     ports::{ActivityFact, Change, EdgeFact, Fact, UserFact},
@@ -15,7 +16,7 @@ use crate::{
 pub type Pair = (UserKey, UserKey);
 
 /// An event as a row of the log tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happened {
     /// Its place in the sequence.
     pub position: i64,
@@ -29,6 +30,8 @@ pub struct Happened {
     pub user: Option<UserKey>,
     /// The other one.
     pub other: Option<UserKey>,
+    /// How it was before, where that was noted.
+    pub before: Option<Before>,
 }
 
 /// The rows that some events are about.
@@ -108,6 +111,7 @@ impl Found {
         let change = |event: &Happened| Change {
             position: event.position,
             kind: event.kind,
+            before: event.before.clone(),
             facts: self.facts(event),
         };
         events.iter().map(change).collect()
@@ -168,7 +172,7 @@ mod tests {
 
     fn happened(kind: EventKind) -> Happened {
         let (user, other) = (Some(IVAN), Some(ERIC));
-        Happened { position: 7, kind, activity: None, published: None, user, other }
+        Happened { position: 7, kind, activity: None, published: None, user, other, before: None }
     }
 
     #[test]
@@ -187,7 +191,8 @@ mod tests {
     fn what_is_not_found_is_told_as_gone() {
         let told = Found::default().told(&[happened(EventKind::FollowAdded)]);
         let gone = Fact::Edge(EdgeFact { follower: IVAN, followee: ERIC, windows: vec![] });
-        assert_eq!(told, [Change { position: 7, kind: EventKind::FollowAdded, facts: vec![gone] }]);
+        let (kind, before) = (EventKind::FollowAdded, None);
+        assert_eq!(told, [Change { position: 7, kind, before, facts: vec![gone] }]);
         let created = Found::default().told(&[happened(EventKind::UserCreated)]);
         assert_eq!(created[0].facts, [], "the event of the erasure tells it");
     }

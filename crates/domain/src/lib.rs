@@ -21,6 +21,7 @@
 pub mod activity;
 pub mod application_key;
 pub mod backup;
+pub mod before;
 pub mod caller;
 pub mod changes;
 #[cfg(feature = "conformance")]

@@ -7,6 +7,7 @@
 use uuid::Uuid;
 
 use crate::{
+    before::Before,
     feed::Position,
     id::{UserKey, uuid_at},
     ports::{Clock, IdGenerator},
@@ -108,7 +109,7 @@ impl EventKind {
 }
 
 /// One row of the log. Users stand in it by number, which points at nobody once they are erased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its place in the dense sequence of all changes.
     pub position: i64,
@@ -122,6 +123,8 @@ pub struct Event {
     pub user: Option<UserKey>,
     /// The other one: the target, followee, blocked or muted.
     pub other: Option<UserKey>,
+    /// How it was before, where rows do not tell it any more; none where nobody noted it.
+    pub before: Option<Before>,
 }
 
 /// One write's turn in the sequence: hands out instants, ids, numbers and positions.
@@ -195,8 +198,16 @@ impl<'a> Turn<'a> {
         let at = self.counters.stamp.max(self.now);
         // Kept, so that no later event tells an earlier time when the clock goes back.
         self.counters.stamp = at;
-        self.events.push(Event { position: self.counters.position, at, kind, activity, user, other });
-        self.counters.position
+        let position = self.counters.position;
+        self.events.push(Event { position, at, kind, activity, user, other, before: None });
+        position
+    }
+
+    /// Notes how it was before the change that was recorded last.
+    pub fn note(&mut self, before: Before) {
+        if let Some(event) = self.events.last_mut() {
+            event.before = Some(before);
+        }
     }
 
     /// Remembers the present state.
@@ -327,8 +338,21 @@ mod tests {
             activity: Some(place),
             user: Some(UserKey(1)),
             other: Some(UserKey(2)),
+            before: None,
         };
         assert_eq!(events, [expected]);
+    }
+
+    #[test]
+    fn what_is_noted_stands_with_the_change_that_was_recorded_last() {
+        let ((), _, events) = turn(Counters::START, 100, |turn| {
+            turn.note(Before::SameName);
+            event(turn);
+            event(turn);
+            turn.note(Before::SameName);
+        });
+        let noted: Vec<_> = events.into_iter().map(|event| event.before).collect();
+        assert_eq!(noted, [None, Some(Before::SameName)]);
     }
 
     #[test]

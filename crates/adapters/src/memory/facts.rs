@@ -69,6 +69,7 @@ impl FeedFacts for MemoryStore {
             published: event.activity.map(|position| position.published),
             user: event.user,
             other: event.other,
+            before: event.before.clone(),
         });
         let events: Vec<Happened> = events.collect();
         Ok(found(&state, &Asked::about(&events)).told(&events))

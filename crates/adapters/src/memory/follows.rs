@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use feed_me_domain::{
     Attempt, Follow, FollowFrom, FollowRequest, FollowSide, Keyed, LinkPlace, ListedFollow, Relationship,
     Span, StoreError, UnfollowRequest, Username,
+    before::Before,
     follow::{Current, FollowStep, UnfollowStep},
     ports::{BatchFollowed, FollowRepository, Followed, FoundFollow, Owned, Unfollowed},
     sequence::{EventKind, Turn},
@@ -130,14 +131,17 @@ fn follow(
         return Followed::Blocked;
     }
     let stored = state.links.get(one, other);
-    match stored.edge().follow(from, turn.stamp()) {
+    let edge = stored.edge();
+    match edge.follow(from, turn.stamp()) {
         FollowStep::New(current) => {
             let order = turn.record(EventKind::FollowAdded, None, Some(one), Some(other));
+            turn.note(Before::of_edge(&edge));
             state.links.set(one, other, EdgeRow { current: Some((current, order)), ..stored });
             Followed::Now(named(follower, followee, current))
         }
         FollowStep::Moved(current) => {
             turn.record(EventKind::FollowChanged, None, Some(one), Some(other));
+            turn.note(Before::of_edge(&edge));
             let current_row = stored.current.map(|(_, order)| (current, order));
             state.links.set(one, other, EdgeRow { current: current_row, ..stored });
             Followed::Already(named(follower, followee, current))
@@ -151,12 +155,14 @@ fn unfollow(state: &mut State, turn: &mut Turn<'_>, request: &UnfollowRequest) -
         Ok(keys) => keys,
         Err(unknown) => return Unfollowed::Unknown(unknown),
     };
-    match state.links.get(one, other).edge().unfollow(request.keep_history, turn.stamp()) {
+    let edge = state.links.get(one, other).edge();
+    match edge.unfollow(request.keep_history, turn.stamp()) {
         UnfollowStep::NotThere => Unfollowed::NotThere,
         UnfollowStep::NoChange => Unfollowed::Ended,
         UnfollowStep::End { current: _, kept } => {
             state.links.set(one, other, EdgeRow { current: None, kept });
             turn.record(EventKind::FollowRemoved, None, Some(one), Some(other));
+            turn.note(Before::of_edge(&edge));
             Unfollowed::Ended
         }
     }

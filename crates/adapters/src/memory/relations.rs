@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use feed_me_domain::{
     LinkPlace, Relation, RelationKind, Span, StoreError, UserKey, Username,
+    before::Before,
     ports::{Owned, Related, RelationRepository, Unrelated},
     sequence::EventKind,
 };
@@ -34,6 +35,10 @@ impl RelationRepository for MemoryStore {
             }
             let since = turn.stamp();
             let order = turn.record(added(kind), None, Some(one), Some(two));
+            if kind == RelationKind::Block {
+                let (there, back) = (state.links.get(one, two).edge(), state.links.get(two, one).edge());
+                turn.note(Before::of_edges(&there, &back));
+            }
             add(state, kind, one, two, LinkPlace { since, order });
             Related::Now(since)
         }))

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use feed_me_domain::{
     Direction, DisplayName, Erasure, Given, PutUser, Span, StoreError, Timestamp, User, UserId, UserKey,
     UserPatch, Username,
+    before::Before,
     ports::{UserEdited, UserPut, UserRepository},
     sequence::{EventKind, Turn},
 };
@@ -111,6 +112,7 @@ fn set_display_name(state: &mut State, turn: &mut Turn<'_>, key: UserKey, given:
         row.display_name = wanted;
         turn.stamp();
         turn.record(EventKind::UserUpdated, None, Some(key), None);
+        turn.note(Before::SameName);
     }
 }
 

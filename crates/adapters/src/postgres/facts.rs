@@ -11,6 +11,7 @@ use diesel::{
 };
 use feed_me_domain::{
     ActivityId, Position, RelationKind, StoreError, UserId, UserKey, Verb,
+    before::Before,
     changes::{Asked, Found, Happened, Pair},
     follow::Edge,
     ports::{ActivityFact, Change, EdgeFact, FeedFacts, FollowFact, Traces, UserFact},
@@ -178,9 +179,10 @@ fn numbers((one, other): Pair) -> edges::Pair {
 }
 
 fn happened(conn: &mut PgConnection, after: i64, take: usize) -> Outcome<Vec<Happened>> {
-    type Types = (BigInt, Text, Nullable<SqlUuid>, Nullable<Timestamptz>, Nullable<BigInt>, Nullable<BigInt>);
-    type Cells = (i64, String, Option<Uuid>, Option<DateTime<Utc>>, Option<i64>, Option<i64>);
-    let event = |(position, kind, activity, published, user, other): Cells| {
+    type Key = Nullable<BigInt>;
+    type Types = (BigInt, Text, Nullable<SqlUuid>, Nullable<Timestamptz>, Key, Key, Nullable<Text>);
+    type Cells = (i64, String, Option<Uuid>, Option<DateTime<Utc>>, Option<i64>, Option<i64>, Option<String>);
+    let event = |(position, kind, activity, published, user, other, before): Cells| {
         Ok(Happened {
             position,
             kind: EventKind::parse(&kind).ok_or_else(|| corrupt("a kind of event", &kind, "no such kind"))?,
@@ -188,14 +190,19 @@ fn happened(conn: &mut PgConnection, after: i64, take: usize) -> Outcome<Vec<Hap
             published: maybe_instant(published)?,
             user: user.map(UserKey),
             other: other.map(UserKey),
+            before: before.as_deref().map(noted).transpose()?,
         })
     };
     let events = Sql::<Types>::new(
-        "select e.position, e.kind, e.activity, e.published, e.user_key, e.other_key
+        "select e.position, e.kind, e.activity, e.published, e.user_key, e.other_key, e.before
         from events e where e.position > $1 order by e.position limit $2",
     );
     let events = events.bind::<BigInt, _>(after).bind::<BigInt, _>(limit(take));
     events.load::<Cells>(conn)?.into_iter().map(event).collect()
+}
+
+fn noted(raw: &str) -> Outcome<Before> {
+    Before::parse(raw).ok_or_else(|| corrupt("a note of how it was before", raw, "nothing that is noted"))
 }
 
 fn found(conn: &mut PgConnection, asked: &Asked) -> Outcome<Found> {

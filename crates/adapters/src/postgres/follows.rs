@@ -12,6 +12,7 @@ use diesel::{
 use feed_me_domain::{
     Attempt, Follow, FollowFrom, FollowRequest, FollowSide, Keyed, LinkPlace, ListedFollow, Relationship,
     Span, StoreError, UnfollowRequest, UserKey, Username,
+    before::Before,
     follow::{Current, FollowStep, UnfollowStep},
     ports::{BatchFollowed, FollowRepository, Followed, FoundFollow, Owned, Unfollowed},
     sequence::EventKind,
@@ -157,15 +158,18 @@ impl<'a> Wishes<'a> {
             from: current.from,
         };
         let stored = self.edges.of(pair);
+        let before = Before::of_edge(&stored.edge);
         match stored.edge.follow(from, write.turn.stamp()) {
             FollowStep::New(current) => {
                 stored.edge.current = Some(current);
                 stored.ordinal = write.turn.record(EventKind::FollowAdded, None, user, other);
+                write.turn.note(before);
                 Followed::Now(follow(current))
             }
             FollowStep::Moved(current) => {
                 stored.edge.current = Some(current);
                 write.turn.record(EventKind::FollowChanged, None, user, other);
+                write.turn.note(before);
                 Followed::Already(follow(current))
             }
             FollowStep::Already(current) => Followed::Already(follow(current)),
@@ -178,6 +182,7 @@ impl<'a> Wishes<'a> {
             Err(unknown) => return Unfollowed::Unknown(unknown),
         };
         let stored = self.edges.of(pair);
+        let before = Before::of_edge(&stored.edge);
         match stored.edge.unfollow(keep_history, write.turn.stamp()) {
             UnfollowStep::NotThere => Unfollowed::NotThere,
             UnfollowStep::NoChange => Unfollowed::Ended,
@@ -186,6 +191,7 @@ impl<'a> Wishes<'a> {
                 stored.edge.kept = kept;
                 let (user, other) = (Some(UserKey(pair.0)), Some(UserKey(pair.1)));
                 write.turn.record(EventKind::FollowRemoved, None, user, other);
+                write.turn.note(before);
                 Unfollowed::Ended
             }
         }

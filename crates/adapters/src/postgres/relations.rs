@@ -9,6 +9,7 @@ use diesel::{
 };
 use feed_me_domain::{
     LinkPlace, Relation, RelationKind, Span, StoreError, Timestamp, UserKey, Username,
+    before::Before,
     ports::{Owned, Related, RelationRepository, Unrelated},
     sequence::EventKind,
 };
@@ -100,7 +101,10 @@ fn add(write: &mut Write<'_>, kind: RelationKind, owner: &Username, other: &User
     let ordinal = write.turn.record(added(kind), None, Some(UserKey(pair.0)), Some(UserKey(pair.1)));
     insert(write.conn, kind, &[(pair, since, ordinal)])?;
     if kind == RelationKind::Block {
-        let mut edges = Edges::load(write.conn, &[pair, (pair.1, pair.0)])?;
+        let back = (pair.1, pair.0);
+        let mut edges = Edges::load(write.conn, &[pair, back])?;
+        let there = edges.of(pair).edge.clone();
+        write.turn.note(Before::of_edges(&there, &edges.of(back).edge));
         edges.block(pair);
         edges.save(write.conn)?;
     }

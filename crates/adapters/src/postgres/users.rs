@@ -12,6 +12,7 @@ use diesel::{
 use feed_me_domain::{
     Boundary, Direction, DisplayName, Erasure, PutUser, Span, StoreError, Timestamp, User, UserId, UserKey,
     UserPatch, Username,
+    before::Before,
     ports::{UserEdited, UserPut, UserRepository},
     sequence::EventKind,
 };
@@ -216,6 +217,9 @@ fn update(write: &mut Write<'_>, before: &User, after: &User) -> Outcome<()> {
         ))
         .execute(write.conn)?;
     write.turn.record(EventKind::UserUpdated, None, Some(after.key), None);
+    if before.username == after.username {
+        write.turn.note(Before::SameName);
+    }
     Ok(())
 }
 

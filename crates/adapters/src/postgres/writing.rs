@@ -166,10 +166,10 @@ pub(super) fn counters_and_keys(
 pub(super) fn advance(conn: &mut PgConnection, counters: Counters, events: &[Event]) -> Outcome<()> {
     let advance = Sql::<()>::new(
         "with happened as (
-            insert into events (position, at, kind, activity, published, user_key, other_key)
-            select * from unnest($1, $2, $3, $4, $5, $6, $7)
+            insert into events (position, at, kind, activity, published, user_key, other_key, before)
+            select * from unnest($1, $2, $3, $4, $5, $6, $7, $8)
         )
-        update sequence set position = $8, stamp = $9, user_key = $10 returning pg_notify($11, $12)",
+        update sequence set position = $9, stamp = $10, user_key = $11 returning pg_notify($12, $13)",
     );
     bind_events(advance, counters, events).execute(conn)?;
     Ok(())
@@ -185,11 +185,11 @@ pub(super) fn advance_with(
     let advance = Sql::<()>::new(format!(
         "with {},
         happened as (
-            insert into events (position, at, kind, activity, published, user_key, other_key)
-            select * from unnest($11, $12, $13, $14, $15, $16, $17)
+            insert into events (position, at, kind, activity, published, user_key, other_key, before)
+            select * from unnest($11, $12, $13, $14, $15, $16, $17, $18)
         ),
         credited as ({})
-        update sequence set position = $18, stamp = $19, user_key = $20 returning pg_notify($21, $22)",
+        update sequence set position = $19, stamp = $20, user_key = $21 returning pg_notify($22, $23)",
         activities::ADDED,
         activities::CREDIT
     ));
@@ -211,6 +211,7 @@ fn bind_events<'a>(statement: Sql<'a, ()>, counters: Counters, events: &[Event])
         }))
         .bind::<Array<Nullable<BigInt>>, _>(all(events, |event| key(event.user)))
         .bind::<Array<Nullable<BigInt>>, _>(all(events, |event| key(event.other)))
+        .bind::<Array<Nullable<Text>>, _>(all(events, |event| event.before.as_ref().map(ToString::to_string)))
         .bind::<BigInt, _>(counters.position)
         .bind::<Timestamptz, _>(at(counters.stamp))
         .bind::<BigInt, _>(counters.user_key)

@@ -12,7 +12,7 @@ use super::{
     errors::Trouble,
     rows,
     schema::{events, sequence},
-    sql,
+    sql::{self, Bind},
 };
 
 type Row = (i64, i64, String, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
@@ -115,11 +115,12 @@ pub(super) fn append(conn: &mut SqliteConnection, happened: &[Event]) -> Result<
             event.user.map(|key| key.0).into(),
             event.other.map(|key| key.0).into(),
             event.activity.map(|place| place.published.micros()).into(),
+            event.before.as_ref().map_or(Bind::Null, |before| before.to_string().into()),
         ]
     });
     sql::insert(
         conn,
-        "events (position, at, kind, activity, user_key, other_key, published)",
+        "events (position, at, kind, activity, user_key, other_key, published, before)",
         rows.collect(),
     )?;
     Ok(())

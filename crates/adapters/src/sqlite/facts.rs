@@ -9,6 +9,7 @@ use diesel::{
 };
 use feed_me_domain::{
     ActivityId, Position, RelationKind, UserId, UserKey, Verb,
+    before::Before,
     changes::{Asked, Found, Happened, Pair},
     error::StoreError,
     follow::{Current, Edge},
@@ -162,11 +163,12 @@ fn activity((id, published, version, actor, target, verb): ActivityCells) -> Res
 }
 
 fn happened(conn: &mut SqliteConnection, after: i64, take: usize) -> Result<Vec<Happened>, Trouble> {
-    const EVENTS: &str = "select position, kind, activity, published, user_key, other_key from events \
+    const EVENTS: &str = "select position, kind, activity, published, user_key, other_key, before from events \
         where position > ?1 order by position limit ?2";
-    type Types = (BigInt, Text, Nullable<Binary>, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>);
-    type Cells = (i64, String, Option<Vec<u8>>, Option<i64>, Option<i64>, Option<i64>);
-    let event = |(position, kind, activity, published, user, other): Cells| {
+    type Key = Nullable<BigInt>;
+    type Types = (BigInt, Text, Nullable<Binary>, Nullable<BigInt>, Key, Key, Nullable<Text>);
+    type Cells = (i64, String, Option<Vec<u8>>, Option<i64>, Option<i64>, Option<i64>, Option<String>);
+    let event = |(position, kind, activity, published, user, other, before): Cells| {
         Ok(Happened {
             position,
             kind: EventKind::parse(&kind).ok_or_else(|| Trouble::stored("kind of event", kind))?,
@@ -174,10 +176,15 @@ fn happened(conn: &mut SqliteConnection, after: i64, take: usize) -> Result<Vec<
             published: published.map(rows::timestamp).transpose()?,
             user: user.map(UserKey),
             other: other.map(UserKey),
+            before: before.map(noted).transpose()?,
         })
     };
     let query = sql::query::<Types>(EVENTS).bind(after).bind(sql::limit(take));
     query.load::<Cells>(conn)?.into_iter().map(event).collect()
+}
+
+fn noted(raw: String) -> Result<Before, Trouble> {
+    Before::parse(&raw).ok_or_else(|| Trouble::stored("note of how it was before", raw))
 }
 
 fn found(conn: &mut SqliteConnection, asked: &Asked) -> Result<Found, Trouble> {

@@ -9,6 +9,7 @@ use diesel::{
 use feed_me_domain::{
     Attempt, Boundary, Direction, Follow, FollowFrom, FollowRequest, FollowSide, Keyed, LinkPlace,
     ListedFollow, Relationship, Span, Timestamp, UnfollowRequest, UserKey, Username, Window,
+    before::Before,
     error::StoreError,
     follow::{Current, Edge, FollowStep, UnfollowStep},
     ports::{BatchFollowed, FollowRepository, Followed, FoundFollow, Owned, Unfollowed},
@@ -149,11 +150,13 @@ fn follow(
     Ok(match edge.follow(from, stamp) {
         FollowStep::New(current) => {
             let ordinal = write.turn.record(EventKind::FollowAdded, None, Some(follower), Some(followee));
+            write.turn.note(Before::of_edge(&edge));
             insert(write.conn, (follower, followee), current, ordinal)?;
             Followed::Now(told(current))
         }
         FollowStep::Moved(current) => {
             write.turn.record(EventKind::FollowChanged, None, Some(follower), Some(followee));
+            write.turn.note(Before::of_edge(&edge));
             diesel::update(follows::table.find((follower.0, followee.0)))
                 .set(follows::visible_from.eq(current.from.map(Timestamp::micros)))
                 .execute(write.conn)?;
@@ -192,6 +195,7 @@ fn unfollow(
         diesel::insert_into(follow_windows::table).values(row).execute(write.conn)?;
     }
     write.turn.record(EventKind::FollowRemoved, None, Some(follower), Some(followee));
+    write.turn.note(Before::of_edge(&edge));
     Ok(Unfollowed::Ended)
 }
 

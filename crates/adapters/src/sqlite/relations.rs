@@ -6,6 +6,7 @@ use diesel::{
 };
 use feed_me_domain::{
     LinkPlace, Relation, RelationKind, Span, Timestamp, UserKey, Username,
+    before::Before,
     error::StoreError,
     ports::{Owned, Related, RelationRepository, Unrelated},
     sequence::EventKind,
@@ -110,6 +111,9 @@ fn add(
         .bind(ordinal)
         .execute(write.conn)?;
     if kind == RelationKind::Block {
+        let there = follows::edge(write.conn, owner, other)?;
+        let back = follows::edge(write.conn, other, owner)?;
+        write.turn.note(Before::of_edges(&there, &back));
         follows::remove(write.conn, owner, other)?;
         follows::remove(write.conn, other, owner)?;
     }

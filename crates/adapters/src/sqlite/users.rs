@@ -3,6 +3,7 @@ use diesel::{SqliteConnection, prelude::*};
 use feed_me_domain::{
     Boundary, Direction, DisplayName, Erasure, PutUser, Span, Timestamp, User, UserId, UserKey, UserPatch,
     Username,
+    before::Before,
     error::StoreError,
     ports::{UserEdited, UserPut, UserRepository},
     sequence::EventKind,
@@ -130,6 +131,9 @@ fn update(write: &mut Write<'_>, stored: &User, changed: &User) -> Result<(), Tr
     );
     diesel::update(users::table.find(stored.key.0)).set(columns).execute(write.conn)?;
     write.turn.record(EventKind::UserUpdated, None, Some(stored.key), None);
+    if stored.username == changed.username {
+        write.turn.note(Before::SameName);
+    }
     Ok(())
 }
 

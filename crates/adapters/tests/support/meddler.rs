@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use feed_me_domain::{
-    Boundary, Direction, FeedFilter, FeedKind, FeedQuery, FollowRequest, Given, NewActivity, Position,
-    Precondition, RelationKind, Shape, Span, StoreError, UnfollowRequest, UserKey, Username, Verb,
+    Boundary, Direction, FeedFilter, FeedKind, FeedQuery, FollowFrom, FollowRequest, Given, NewActivity,
+    Position, Precondition, RelationKind, Shape, Span, StoreError, UnfollowRequest, UserKey, Username, Verb,
     changes::{Asked, Found},
     ports::{ActivityFact, Change, EdgeFact, FeedFacts, FollowFact, Stores, Traces, UserFact},
 };
@@ -16,16 +16,24 @@ pub(crate) struct Meddler {
     stores: Stores,
     random: Mutex<Random>,
     users: Mutex<Vec<Username>>,
+    /// Who posts, and nothing else happens.
+    poster: Mutex<Option<Username>>,
 }
 
 impl Meddler {
     pub(crate) fn new(facts: Arc<dyn FeedFacts>, stores: Stores, seed: u64) -> Self {
-        Self { facts, stores, random: Mutex::new(Random(!seed)), users: Mutex::default() }
+        let (users, poster) = (Mutex::default(), Mutex::default());
+        Self { facts, stores, random: Mutex::new(Random(!seed)), users, poster }
     }
 
     /// Who does something.
     pub(crate) fn among(&self, users: Vec<Username>) {
         *self.users.lock().unwrap() = users;
+    }
+
+    /// From now on this user posts before each reading.
+    pub(crate) fn only_posts_of(&self, poster: Username) {
+        *self.poster.lock().unwrap() = Some(poster);
     }
 
     fn below(&self, end: usize) -> usize {
@@ -38,6 +46,10 @@ impl Meddler {
     }
 
     async fn meddle(&self) {
+        let poster = self.poster.lock().unwrap().clone();
+        if let Some(poster) = poster {
+            return self.post(poster).await;
+        }
         let (one, other) = (self.any(), self.any());
         let kind = [RelationKind::Block, RelationKind::Mute, RelationKind::Mute][self.below(3)];
         match self.below(14) {
@@ -50,18 +62,21 @@ impl Meddler {
                 drop(self.stores.follows.unfollow(request, None).await.unwrap());
             }
             9 => {
-                let request = FollowRequest { follower: one, followee: other, from: None };
+                let from = [None, Some(FollowFrom::Now), Some(FollowFrom::Beginning)][self.below(3)];
+                let request = FollowRequest { follower: one, followee: other, from };
                 drop(self.stores.follows.follow(request, None).await.unwrap());
             }
-            10 => {
-                let (object, target) = (Given::Absent, Given::Absent);
-                let (published, external_id, data) = (None, None, None);
-                let verb = Verb::parse("wrote").unwrap();
-                let new = NewActivity { actor: one, verb, object, target, published, external_id, data };
-                drop(self.stores.activities.post(new, None).await.unwrap());
-            }
+            10 => self.post(one).await,
             _ => {}
         }
+    }
+
+    async fn post(&self, actor: Username) {
+        let (object, target) = (Given::Absent, Given::Absent);
+        let (published, external_id, data) = (None, None, None);
+        let verb = Verb::parse("wrote").unwrap();
+        let new = NewActivity { actor, verb, object, target, published, external_id, data };
+        drop(self.stores.activities.post(new, None).await.unwrap());
     }
 
     async fn delete_one_of(&self, owner: Username) {

@@ -82,7 +82,7 @@ impl Reading<'_> {
                     Fact::Edge(edge) => moved.extend([edge.follower]),
                     Fact::Relation { kind: RelationKind::Mute, owner, .. } => moved.extend([*owner]),
                     Fact::Relation { owner, other, .. } => moved.extend([*owner, *other]),
-                    Fact::User(user) if change.kind == EventKind::UserUpdated => {
+                    Fact::User(user) if change.is_rename() => {
                         let named = self.source.facts.targeting(user.key, MOVED_MAX + 1).await?;
                         self.readers(&mut moved, user.key, named.iter().map(|fact| fact.actor), named.len());
                     }

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 
 use crate::{
+    before::Before,
     changes::{Asked, Found},
     error::StoreError,
     feed::Position,
@@ -142,8 +143,17 @@ pub struct Change {
     pub position: i64,
     /// What happened.
     pub kind: EventKind,
+    /// How it was before, where that was noted.
+    pub before: Option<Before>,
     /// The facts by now; what is there no more is told by a later change too.
     pub facts: Vec<Fact>,
+}
+
+impl Change {
+    /// Whether a user may have another name than before.
+    pub fn is_rename(&self) -> bool {
+        self.kind == EventKind::UserUpdated && self.before != Some(Before::SameName)
+    }
 }
 
 /// A row as it is when the change is read.

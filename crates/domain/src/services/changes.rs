@@ -1,4 +1,5 @@
 mod met;
+mod sight;
 
 use std::{
     cmp::Reverse,
@@ -6,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use self::met::{Met, Moved, Standing, State, Told, Why};
+use self::{
+    met::{Met, Standing, State, Told, Why},
+    sight::{Past, Step, Turned},
+};
 
 use crate::{
     activity::Activity,
@@ -16,6 +20,7 @@ use crate::{
     id::{ActivityId, UserKey},
     ports::{ActivityFact, ActivityRepository, EventLog, FeedFacts, UserRepository},
     text::Username,
+    time::Timestamp,
 };
 
 /// Tells what changed in a friends feed since a position, so that a copy of it need not be read again.
@@ -51,8 +56,10 @@ pub struct FeedChanges {
 const STEP: usize = 500;
 /// How many events one answer goes through; what follows is for the next one.
 const EVENTS_MAX: i64 = 5_000;
-/// How many items one event may move; beyond that the feed is to be read again.
+/// How many items one answer may move; beyond that the feed is to be read again.
 const MOVED_MAX: usize = 1_000;
+/// How many activities are looked at for that.
+const SEEN_MAX: usize = 10 * MOVED_MAX;
 
 impl ChangeService {
     /// A service on a store.
@@ -111,29 +118,55 @@ impl ChangeService {
             return Ok(None);
         }
         let Some(seen) = self.seen(&mut met).await? else { return Ok(None) };
-        let actors = met.touched.values().map(|touched| touched.actor);
-        let actors = actors.chain(seen.iter().map(|(fact, _)| fact.actor)).collect();
+        let actors = met.touched.values().map(|touched| touched.actor).chain(met.moved.keys().copied());
+        let actors = actors.chain(seen.facts.iter().map(|(fact, _)| fact.actor)).collect();
         let standing = self.standing(met.viewer, actors).await?;
-        let Some(later) = self.later(&met, &standing, position).await? else { return Ok(None) };
+        let Some(later) = self.later(&met, &seen, &standing, position).await? else { return Ok(None) };
+        let past = |(user, steps): (&UserKey, &Vec<Step>)| {
+            (*user, Past::of(standing.sight(*user), steps, later.moves(*user)))
+        };
+        let pasts: HashMap<UserKey, Past> = met.moved.iter().map(past).collect();
+        if seen.unseen.iter().any(|(user, below)| pasts.get(user).is_some_and(|past| past.reaches(*below))) {
+            return Ok(None);
+        }
         let mut told = Told::default();
         for (id, touched) in &met.touched {
             let is_shown = touched.published.is_none_or(|at| standing.shows(touched.actor, at));
-            let is_moved = met.moved.contains_key(&touched.actor) || later.moves(touched.actor);
+            let was_shown = pasts.get(&touched.actor).is_some_and(|past| past.showed(touched.published));
             match touched.state {
-                State::Gone if is_shown || is_moved => told.remove(*id, touched.position),
+                State::Gone if is_shown || was_shown || later.moves(touched.actor) => {
+                    told.remove(*id, touched.position);
+                }
                 State::Added if is_shown => told.add(*id, touched.position, true),
                 State::Edited if is_shown => told.add(*id, touched.position, false),
                 State::Gone | State::Added | State::Edited => {}
             }
         }
-        for (fact, why) in seen {
+        let mut moved = 0;
+        for (fact, why) in seen.facts {
             let Position { published, id } = fact.position;
-            match (why, standing.shows(fact.actor, published)) {
-                (Why::Moved(Moved { may_show: true, position, .. }), true) => told.add(id, position, true),
-                (Why::Moved(Moved { may_hide: true, position, .. }), false) => told.remove(id, position),
-                (Why::Changed(position), true) => told.add(id, position, false),
-                (Why::Moved(_) | Why::Changed(_), _) => {}
+            if later.added.contains(&id) {
+                continue;
             }
+            let is_shown = standing.shows(fact.actor, published);
+            let added_at = met.touched.get(&id).and_then(|touched| touched.added_at);
+            let turned = || pasts.get(&fact.actor).and_then(|past| past.turned(published, added_at));
+            match why {
+                Why::Changed(position) if is_shown => told.add(id, position, false),
+                Why::Changed(_) => {}
+                Why::Moved => {
+                    let Some(position) = turned() else { continue };
+                    moved += 1;
+                    if is_shown {
+                        told.add(id, position, true);
+                    } else {
+                        told.remove(id, position);
+                    }
+                }
+            }
+        }
+        if MOVED_MAX < moved {
+            return Ok(None);
         }
         for (id, position) in met.gone {
             told.remove(id, position);
@@ -144,19 +177,20 @@ impl ChangeService {
         self.with_bodies(told).await.map(Some)
     }
 
-    /// The activities that are not named by events themselves, but moved or changed by them.
-    async fn seen(&self, met: &mut Met) -> Result<Option<Vec<(ActivityFact, Why)>>> {
-        let mut seen = Vec::new();
+    /// The activities that are not named by events themselves, but may have been moved or changed by them; none where these are
+    /// too many.
+    async fn seen(&self, met: &mut Met) -> Result<Option<Seen>> {
+        let mut seen = Seen::default();
         let renamed: BTreeMap<UserKey, i64> = std::mem::take(&mut met.renamed);
         let standing = self.standing(met.viewer, renamed.keys().copied().collect()).await?;
         for (user, position) in renamed {
             if standing.has_edge(user) {
                 let own = self.facts.posted_by(user, MOVED_MAX + 1).await?;
-                seen.extend(own.into_iter().map(|fact| (fact, Why::Changed(position))));
+                seen.facts.extend(own.into_iter().map(|fact| (fact, Why::Changed(position))));
             }
             let others = self.facts.targeting(user, MOVED_MAX + 1).await?;
-            seen.extend(others.into_iter().map(|fact| (fact, Why::Changed(position))));
-            if MOVED_MAX < seen.len() {
+            seen.facts.extend(others.into_iter().map(|fact| (fact, Why::Changed(position))));
+            if MOVED_MAX < seen.facts.len() {
                 return Ok(None);
             }
         }
@@ -164,23 +198,26 @@ impl ChangeService {
             let traces = self.facts.traces(position, met.viewer, MOVED_MAX + 1).await?;
             if traces.was_reader {
                 // What was deleted before the erasure is told by its own event, which the edge decides about.
-                let moved = met.moved.entry(user).or_default();
-                (moved.may_hide, moved.position) = (true, moved.position.max(position));
+                let turned = Turned::Everything;
+                met.moved.entry(user).or_default().push(Step { position, turned });
             }
             if met.moved.contains_key(&user) {
                 met.gone.extend(traces.gone.into_iter().map(|id| (id, position)));
             }
             let changed = Asked { activities: traces.changed, ..Asked::default() };
             let changed = self.facts.look_up(&changed).await?.activities;
-            seen.extend(changed.into_values().map(|fact| (fact, Why::Changed(position))));
-            if MOVED_MAX < seen.len() || MOVED_MAX < met.gone.len() {
+            seen.facts.extend(changed.into_values().map(|fact| (fact, Why::Changed(position))));
+            if MOVED_MAX < seen.facts.len() || MOVED_MAX < met.gone.len() {
                 return Ok(None);
             }
         }
-        for (user, moved) in &met.moved {
+        for user in met.moved.keys() {
             let own = self.facts.posted_by(*user, MOVED_MAX + 1).await?;
-            seen.extend(own.into_iter().map(|fact| (fact, Why::Moved(*moved))));
-            if MOVED_MAX < seen.len() {
+            if let Some(last) = own.get(MOVED_MAX) {
+                seen.unseen.push((*user, last.position.published));
+            }
+            seen.facts.extend(own.into_iter().map(|fact| (fact, Why::Moved)));
+            if SEEN_MAX < seen.facts.len() {
                 return Ok(None);
             }
         }
@@ -190,10 +227,17 @@ impl ChangeService {
     /// What happened between a position and the moment at which facts were read, as far as it hides that something has to be
     /// told. Facts are what they are by now: an activity whose author was muted, and which then was deleted, is in nobody's
     /// facts any more when the mute is told, and muted when its deletion is. None where that is too much.
-    async fn later(&self, met: &Met, standing: &Standing, position: i64) -> Result<Option<Later>> {
+    /// It hides as well that something is not to be told yet: what came after the position is new when its own event is told.
+    async fn later(
+        &self,
+        met: &Met,
+        seen: &Seen,
+        standing: &Standing,
+        position: i64,
+    ) -> Result<Option<Later>> {
         let mut later = Later::default();
         let has_hidden = met.hidden_gone(standing).next().is_some();
-        if met.moved.is_empty() && !has_hidden {
+        if met.moved.is_empty() && seen.facts.is_empty() && !has_hidden {
             return Ok(Some(later));
         }
         let last = self.log.extent().await?.last;
@@ -222,14 +266,16 @@ impl ChangeService {
             }
             later.moved.extend(noted.moved.into_keys());
             for (id, touched) in noted.touched {
-                if let (State::Gone, Some(moved)) = (touched.state, met.moved.get(&touched.actor)) {
-                    later.gone.insert(id, moved.position);
+                match (touched.state, met.last_step(touched.actor)) {
+                    (State::Added, _) => drop(later.added.insert(id)),
+                    (State::Gone, Some(moved)) => drop(later.gone.insert(id, moved)),
+                    (State::Gone | State::Edited, _) => {}
                 }
             }
             for (position, user) in noted.erased {
-                let Some(moved) = met.moved.get(&user) else { continue };
+                let Some(moved) = met.last_step(user) else { continue };
                 let traces = self.facts.traces(position, met.viewer, MOVED_MAX + 1).await?;
-                later.gone.extend(traces.gone.into_iter().map(|id| (id, moved.position)));
+                later.gone.extend(traces.gone.into_iter().map(|id| (id, moved)));
             }
             if MOVED_MAX < later.gone.len() {
                 return Ok(None);
@@ -263,11 +309,21 @@ impl ChangeService {
     }
 }
 
+/// What is looked at without being named by an event.
+#[derive(Default)]
+struct Seen {
+    facts: Vec<(ActivityFact, Why)>,
+    /// Whose activities were not all looked at, and how far back they were.
+    unseen: Vec<(UserKey, Timestamp)>,
+}
+
 /// What happened behind what is told.
 #[derive(Default)]
 struct Later {
     /// Users whom the viewer stands otherwise to.
     moved: BTreeSet<UserKey>,
+    /// Activities that came.
+    added: BTreeSet<ActivityId>,
     /// Activities that are gone of users who moved before, and by which change these did.
     gone: BTreeMap<ActivityId, i64>,
 }

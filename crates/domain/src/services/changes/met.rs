@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::sight::{Sight, Step, Turned};
 use crate::{
+    before::Before,
     changes::{Found, Pair},
     feed::Position,
+    follow::Edge,
     id::{ActivityId, UserKey},
     ports::{ActivityFact, Change, Fact},
     relation::RelationKind,
@@ -21,13 +24,19 @@ pub(super) struct Standing {
 impl Standing {
     /// Whether an activity of another is in the friends feed: the rule of feeds, on what was looked up.
     pub(super) fn shows(&self, actor: UserKey, published: Timestamp) -> bool {
-        let (there, back): (Pair, Pair) = ((self.viewer, actor), (actor, self.viewer));
+        self.viewer != actor && self.sight(actor).shows(published) == Some(true)
+    }
+
+    /// What decides that, for all of another's activities.
+    pub(super) fn sight(&self, other: UserKey) -> Sight {
+        let (there, back): (Pair, Pair) = ((self.viewer, other), (other, self.viewer));
         let Found { edges, mutes, blocks, .. } = &self.found;
-        self.viewer != actor
-            && edges.get(&there).is_some_and(|edge| edge.shows(published))
-            && !mutes.contains(&there)
-            && !blocks.contains(&there)
-            && !blocks.contains(&back)
+        Sight {
+            windows: Some(edges.get(&there).map(Edge::windows).unwrap_or_default()),
+            mutes: mutes.contains(&there),
+            blocks: blocks.contains(&there),
+            is_blocked: blocks.contains(&back),
+        }
     }
 
     pub(super) fn has_edge(&self, actor: UserKey) -> bool {
@@ -35,20 +44,11 @@ impl Standing {
     }
 }
 
-/// Whether items of a user may have come into the feed, or gone out of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Moved {
-    pub(super) may_show: bool,
-    pub(super) may_hide: bool,
-    /// That of the last change that did.
-    pub(super) position: i64,
-}
-
 /// Why an activity is looked at that no event names.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Why {
     /// What stands between the viewer and its actor is otherwise than before.
-    Moved(Moved),
+    Moved,
     /// A name in it is, by the change of this position.
     Changed(i64),
 }
@@ -66,6 +66,8 @@ pub(super) struct Touched {
     /// None in logs that were written before that was noted.
     pub(super) published: Option<Timestamp>,
     pub(super) state: State,
+    /// That of the change that brought it, where that is among those that were met and it is still there.
+    pub(super) added_at: Option<i64>,
     /// That of the last change that names it.
     pub(super) position: i64,
 }
@@ -74,7 +76,8 @@ pub(super) struct Touched {
 pub(super) struct Met {
     pub(super) viewer: UserKey,
     pub(super) touched: BTreeMap<ActivityId, Touched>,
-    pub(super) moved: HashMap<UserKey, Moved>,
+    /// The changes of what stands between the viewer and another user, in their order.
+    pub(super) moved: HashMap<UserKey, Vec<Step>>,
     /// With the positions of the changes.
     pub(super) renamed: BTreeMap<UserKey, i64>,
     /// Erased users, and the positions of their events.
@@ -113,19 +116,15 @@ impl Met {
                 Fact::Activity(activity) => self.touch(change, activity),
                 Fact::NoActivity { id, actor, published } => {
                     let (actor, published) = (*actor, *published);
-                    self.touched.insert(*id, Touched { actor, published, state: State::Gone, position });
+                    let (state, added_at) = (State::Gone, None);
+                    self.touched.insert(*id, Touched { actor, published, state, added_at, position });
                 }
-                Fact::User(user) if change.kind == EventKind::UserUpdated => {
+                Fact::User(user) if change.is_rename() => {
                     self.renamed.insert(user.key, position);
                 }
                 Fact::NoUser(user) => self.erased.push((position, *user)),
-                Fact::Edge(edge) if edge.follower == self.viewer => self.move_all(edge.followee, change),
-                Fact::Relation { kind, owner, other, .. } => match kind {
-                    _ if *owner == self.viewer => self.move_all(*other, change),
-                    RelationKind::Block if *other == self.viewer => self.move_all(*owner, change),
-                    RelationKind::Block | RelationKind::Mute => {}
-                },
-                Fact::User(_) | Fact::Edge(_) => {}
+                Fact::Edge(_) | Fact::Relation { .. } => self.step(change, fact),
+                Fact::User(_) => {}
                 Fact::Everything => self.everything = true,
             }
         }
@@ -133,24 +132,51 @@ impl Met {
 
     pub(super) fn touch(&mut self, change: &Change, fact: &ActivityFact) {
         let Position { published, id } = fact.position;
-        let was_added = self.touched.get(&id).is_some_and(|touched| touched.state == State::Added);
-        let is_added = was_added || change.kind == EventKind::ActivityAdded;
-        let state = if is_added { State::Added } else { State::Edited };
-        let (published, position) = (Some(published), change.position);
-        self.touched.insert(id, Touched { actor: fact.actor, published, state, position });
+        let position = change.position;
+        let is_added = change.kind == EventKind::ActivityAdded;
+        let before = self.touched.get(&id).and_then(|touched| touched.added_at);
+        let added_at = before.or(is_added.then_some(position));
+        let state = if added_at.is_some() { State::Added } else { State::Edited };
+        let published = Some(published);
+        self.touched.insert(id, Touched { actor: fact.actor, published, state, added_at, position });
     }
 
-    pub(super) fn move_all(&mut self, other: UserKey, change: &Change) {
-        let moved = self.moved.entry(other).or_default();
-        moved.position = change.position;
-        match change.kind {
-            EventKind::FollowAdded | EventKind::MuteRemoved => moved.may_show = true,
-            EventKind::FollowRemoved | EventKind::BlockAdded | EventKind::MuteAdded => moved.may_hide = true,
-            // An unblock brings nothing back.
-            EventKind::BlockRemoved => {}
-            _ => (moved.may_show, moved.may_hide) = (true, true),
-        }
+    /// Notes what a change turned between the viewer and another. A block tells of itself and of the edges that it ended.
+    fn step(&mut self, change: &Change, fact: &Fact) {
+        let (there, back) = match &change.before {
+            Some(Before::Windows { there, back }) => (Some(there.clone()), Some(back.clone())),
+            Some(Before::SameName) | None => (None, None),
+        };
+        let is_new = matches!(change.kind, EventKind::BlockAdded | EventKind::MuteAdded);
+        let (other, turned) = match fact {
+            Fact::Edge(edge) if edge.follower == self.viewer && is_of_follow(change.kind) => {
+                (edge.followee, Turned::Windows(there))
+            }
+            Fact::Relation { kind: RelationKind::Mute, owner, other, .. } if *owner == self.viewer => {
+                (*other, Turned::Mute { was: !is_new })
+            }
+            // Where a block stands there is no edge; so its end brings nothing back.
+            Fact::Relation { kind: RelationKind::Block, owner, other, .. } if *owner == self.viewer => {
+                let windows = if is_new { there } else { Some(Vec::new()) };
+                (*other, Turned::Block { was: !is_new, windows })
+            }
+            Fact::Relation { kind: RelationKind::Block, owner, other, .. } if *other == self.viewer => {
+                let windows = if is_new { back } else { Some(Vec::new()) };
+                (*owner, Turned::Blocked { was: !is_new, windows })
+            }
+            _ => return,
+        };
+        self.moved.entry(other).or_default().push(Step { position: change.position, turned });
     }
+
+    /// The last change of what stands between the viewer and another user, where there was one.
+    pub(super) fn last_step(&self, other: UserKey) -> Option<i64> {
+        self.moved.get(&other).and_then(|steps| steps.last()).map(|step| step.position)
+    }
+}
+
+fn is_of_follow(kind: EventKind) -> bool {
+    matches!(kind, EventKind::FollowAdded | EventKind::FollowChanged | EventKind::FollowRemoved)
 }
 
 /// What is to be told, each activity once.
