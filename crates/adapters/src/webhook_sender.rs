@@ -221,7 +221,7 @@ mod tests {
             while stream.read(&mut request).await.is_ok_and(|read| read != 0) {}
         });
         let lax = AddressPolicy { allow_private: true, allow_http: true };
-        let sender = HttpSender::new(lax, Duration::from_secs(60));
+        let sender = HttpSender::new(lax, Duration::from_mins(1));
         let outcome = sender.send(&request(&format!("http://127.0.0.1:{port}/"))).await;
         assert_eq!(outcome, SendOutcome::Answered { status: 200, retry_after_s: None });
         // The connection is of no use any more, and does not wait for the body either.

@@ -39,7 +39,7 @@ const LIST: Traffic = traffic(Some(Class::Read), Rank::List, Needs::Reading);
 const FEED: Traffic = traffic(Some(Class::Read), Rank::FirstPage, Needs::Feed);
 const WRITE: Traffic = traffic(Some(Class::Write), Rank::Write, Needs::Writing);
 const MANY: Traffic = traffic(Some(Class::Heavy), Rank::Write, Needs::Writing);
-/// A thousand rows, for development.
+/// Many rows, for development.
 const DUMP: Traffic = traffic(Some(Class::Heavy), Rank::List, Needs::Reading);
 const DOCUMENT: Traffic = traffic(Some(Class::Read), Rank::FirstPage, Needs::Nothing);
 const OPERATOR: Traffic = traffic(None, Rank::Never, Needs::Nothing);

@@ -123,7 +123,9 @@ impl Load {
         tables.assert_log_is_dense();
         let added = tables.log().iter().filter(|row| row.kind == "activity.added").count();
         assert_eq!(added, writes.len());
-        ids.iter_mut().for_each(|ids| ids.sort_unstable());
+        for ids in &mut ids {
+            ids.sort_unstable();
+        }
         ids
     }
 }

@@ -444,9 +444,9 @@ fn development() -> Vec<Operation> {
         get("/reset", "reset", "Wipe everything and load the fixture", "The fixture.", "Reset")
             .header(200, "Feed-Position", INCLUDES)
             .fails(&[problem::RESET_REFUSED]),
-        get("/user", "classicListUsers", "List users", "The first 1,000.", "ClassicUsers"),
+        get("/user", "classicListUsers", "List users", "The first 100,000.", "ClassicUsers"),
         get("/activity", "classicListActivities", "List activities", "The first 1,000.", "ClassicActivities"),
-        get("/follows", "classicListFollows", "List follows", "The first 1,000.", "ClassicFollows"),
+        get("/follows", "classicListFollows", "List follows", "The first 100,000.", "ClassicFollows"),
     ]
 }
 

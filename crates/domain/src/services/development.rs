@@ -18,8 +18,10 @@ pub struct DevelopmentService {
 impl DevelopmentService {
     /// The most users a database may have to be reset.
     pub const RESET_USERS_MAX: usize = 5000;
-    /// The most items that a listing for development shows.
-    pub const LISTED_MAX: usize = 1000;
+    /// The most activities that a listing for development shows.
+    pub const ACTIVITIES_MAX: usize = 1000;
+    /// The most users, and follows, that one shows: all of a database that can be reset, and no more than memory holds.
+    pub const PEOPLE_MAX: usize = 100_000;
 
     /// A service on a store.
     pub fn new(store: Arc<dyn DevelopmentRepository>) -> Self {
@@ -37,17 +39,17 @@ impl DevelopmentService {
 
     /// The first users, by number.
     pub async fn users(&self) -> Result<Vec<(UserKey, Username)>> {
-        Ok(self.store.users(Self::LISTED_MAX).await?)
+        Ok(self.store.users(Self::PEOPLE_MAX).await?)
     }
 
     /// The first activities, in order of arrival.
     pub async fn activities(&self) -> Result<Vec<Activity>> {
-        Ok(self.store.activities(Self::LISTED_MAX).await?)
+        Ok(self.store.activities(Self::ACTIVITIES_MAX).await?)
     }
 
     /// The first follows, in order of arrival.
     pub async fn follows(&self) -> Result<Vec<Follow>> {
-        Ok(self.store.follows(Self::LISTED_MAX).await?)
+        Ok(self.store.follows(Self::PEOPLE_MAX).await?)
     }
 
     /// Fails where the store cannot serve.
