@@ -9,6 +9,7 @@
 
 use std::{
     collections::HashMap,
+    hash::BuildHasher,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -34,6 +35,7 @@ type Part = HashMap<ActivityId, Kept, RandomState>;
 /// Bodies by id.
 pub(super) struct KeptBodies {
     parts: Vec<Part>,
+    hasher: RandomState,
     budget: usize,
     bytes: usize,
     /// Which part is looked at when there is no room next time.
@@ -45,7 +47,7 @@ impl KeptBodies {
     pub(super) fn new(budget: usize) -> Self {
         let hasher = RandomState::default();
         let parts = (0..PARTS).map(|_| Part::with_hasher(hasher.clone())).collect();
-        Self { parts, budget, bytes: 0, hand: 0 }
+        Self { parts, hasher, budget, bytes: 0, hand: 0 }
     }
 
     /// How many bodies there are.
@@ -60,7 +62,7 @@ impl KeptBodies {
 
     /// The body of an activity.
     pub(super) fn get(&self, id: ActivityId) -> Option<&Body> {
-        let kept = self.parts[Self::part_of(id)].get(&id)?;
+        let kept = self.parts[self.part_of(id)].get(&id)?;
         // Written only where it says something new, so that readers do not take the line from each other.
         if !kept.is_used.load(Ordering::Relaxed) {
             kept.is_used.store(true, Ordering::Relaxed);
@@ -75,7 +77,7 @@ impl KeptBodies {
             self.remove(id);
             return;
         }
-        let part = Self::part_of(id);
+        let part = self.part_of(id);
         self.bytes += weight;
         let before = self.parts[part].insert(id, Kept { body, is_used: AtomicBool::new(true) });
         if let Some(before) = before {
@@ -88,7 +90,7 @@ impl KeptBodies {
 
     /// Forgets a body.
     pub(super) fn remove(&mut self, id: ActivityId) {
-        let part = Self::part_of(id);
+        let part = self.part_of(id);
         if let Some(gone) = self.parts[part].remove(&id) {
             self.bytes -= weight(&gone.body);
         }
@@ -106,10 +108,9 @@ impl KeptBodies {
         self.hand = (self.hand + 1) % PARTS;
     }
 
-    /// The last byte of an id is as random as a hash.
-    fn part_of(id: ActivityId) -> usize {
-        let [.., last] = id.as_uuid().into_bytes();
-        usize::from(last) % PARTS
+    fn part_of(&self, id: ActivityId) -> usize {
+        // The table within the part goes by the lowest and the highest bits of the same hash.
+        usize::try_from(self.hasher.hash_one(id) >> 32).unwrap_or(0) % PARTS
     }
 }
 

@@ -321,7 +321,7 @@ impl Hub {
             }
             outcome = self.source.catch_up(viewer, *position).await;
         }
-        let Ok(CaughtUp { frame, position, authors }) = outcome else {
+        let Ok(CaughtUp { frame, position, authors, is_settled }) = outcome else {
             // They come again and are told why, if they may not.
             self.audience.cut_off(viewer);
             return;
@@ -329,7 +329,7 @@ impl Hub {
         if let Some(frame) = &frame {
             self.audience.send(viewer, frame);
         }
-        if self.position <= position {
+        if self.position <= position && is_settled {
             self.audience.go_live(viewer, authors, position);
         } else if let Some(behind) = self.audience.still_behind(viewer, position) {
             self.catch_up(viewer, behind);

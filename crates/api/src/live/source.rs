@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use feed_me_domain::{
     RelationKind, StoreError, UserKey, Window,
-    ports::{ActivityRepository, EventLog, FeedFacts},
+    ports::{ActivityRepository, EventLog, Fact, FeedFacts},
     services::ChangeService,
 };
 
@@ -33,6 +33,10 @@ pub(super) struct CaughtUp {
     pub(super) position: i64,
     /// Whom the viewer reads, as of that position or later.
     pub(super) authors: Vec<(UserKey, Shown)>,
+    /// Nothing after that position had changed whom they read when that was looked up. Otherwise what happened in between
+    /// would be told to those alone who still read its author: not that the author is erased, nor what was deleted before an
+    /// unfollow.
+    pub(super) is_settled: bool,
 }
 
 impl Source {
@@ -41,7 +45,29 @@ impl Source {
     pub(super) async fn catch_up(&self, viewer: UserKey, since: i64) -> Result<CaughtUp, Failure> {
         let changes = self.changes.since(viewer, Some(since)).await?;
         let frame = frame::of_changes(&changes)?;
-        Ok(CaughtUp { frame, position: changes.position, authors: self.authors(viewer).await? })
+        let (position, authors) = (changes.position, self.authors(viewer).await?);
+        Ok(CaughtUp { frame, position, authors, is_settled: self.is_settled(viewer, position).await? })
+    }
+
+    /// Whether nothing that the log tells after a position changed whom a viewer reads.
+    async fn is_settled(&self, viewer: UserKey, position: i64) -> Result<bool, StoreError> {
+        let last = self.log.extent().await?.last;
+        if last <= position {
+            return Ok(true);
+        }
+        let take = usize::try_from(last - position).unwrap_or(usize::MAX);
+        if STEP < take {
+            return Ok(false);
+        }
+        let changes = self.facts.changes(position, take).await?;
+        let is_cut = changes.first().is_none_or(|first| first.position != position + 1);
+        let turns = |fact: &Fact| match fact {
+            Fact::Edge(edge) => edge.follower == viewer,
+            Fact::Relation { owner, other, .. } => [*owner, *other].contains(&viewer),
+            Fact::NoUser(_) | Fact::Everything => true,
+            Fact::User(_) | Fact::Activity(_) | Fact::NoActivity { .. } => false,
+        };
+        Ok(!is_cut && !changes.iter().flat_map(|change| &change.facts).any(turns))
     }
 
     /// Whom a viewer reads, and what of them. A block ends follows, so it need not be asked for.

@@ -43,15 +43,15 @@ async fn a_database_that_is_no_toy_is_not_reset() {
 }
 
 #[tokio::test]
-async fn the_lists_show_the_first_1000() {
+async fn the_lists_show_the_first_1000_activities_and_all_users_and_follows_of_what_can_be_reset() {
     let mut store = MockDevelopmentRepository::new();
     let follow = Follow { follower: name("ivan"), followee: name("eric"), since: at(5), from: None };
     let (users, activities, follows) =
         (vec![(UserKey(1), name("ivan"))], vec![activity("ivan", 5)], vec![follow]);
     let (some_users, some_activities, some_follows) = (users.clone(), activities.clone(), follows.clone());
-    store.expect_users().with(eq(1000)).return_once(move |_| Ok(some_users));
+    store.expect_users().with(eq(100_000)).return_once(move |_| Ok(some_users));
     store.expect_activities().with(eq(1000)).return_once(move |_| Ok(some_activities));
-    store.expect_follows().with(eq(1000)).return_once(move |_| Ok(some_follows));
+    store.expect_follows().with(eq(100_000)).return_once(move |_| Ok(some_follows));
     let service = service(store);
     assert_eq!(service.users().await, Ok(users));
     assert_eq!(service.activities().await, Ok(activities));
