@@ -2721,7 +2721,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The first 1,000. */
+            /** @description The first 100,000. */
             200: {
                 headers: {
                     /** @description Where limits are on: what is left, such as `"heavy";r=57;t=12`. */
@@ -3241,7 +3241,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The first 1,000. */
+            /** @description The first 100,000. */
             200: {
                 headers: {
                     /** @description Where limits are on: what is left, such as `"heavy";r=57;t=12`. */
