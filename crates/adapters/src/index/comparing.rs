@@ -56,8 +56,8 @@ pub struct Difference {
 
 impl FeedIndex {
     /// Compares pages of the feeds of a sample of users: own, friends with and without the user, mentions; each at its top,
-    /// at its end, and on the way through, downward and upward. Before each page
-    /// it pauses: whoever is served meanwhile comes first. `progress` hears how many users are done, and of how many.
+    /// at its end, and on the way through, downward and upward. Before each page it pauses: whoever is served meanwhile comes
+    /// first. `progress` hears how many users are done, and of how many.
     pub async fn compare(
         &self,
         sample: Sample,
@@ -102,12 +102,6 @@ impl FeedIndex {
         filter: FeedFilter,
         (pause, compared): (Duration, &mut Compared),
     ) -> Result<(), StoreError> {
-        let wait = async || {
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
-        };
-        wait().await;
         let query = |boundary, direction| FeedQuery {
             kind,
             owner: owner.clone(),
@@ -116,26 +110,28 @@ impl FeedIndex {
             skip: 0,
             shape: Shape::Entry,
         };
-        let top = self.compare_page(query(Boundary::Top, Direction::Forward), compared).await?;
-        wait().await;
-        let end = self.compare_page(query(Boundary::End, Direction::Backward), compared).await?;
+        let top = self.compare_page(query(Boundary::Top, Direction::Forward), pause, compared).await?;
+        let end = self.compare_page(query(Boundary::End, Direction::Backward), pause, compared).await?;
         let mut inner: Vec<Position> = top.last().into_iter().chain(end.last()).copied().collect();
         inner.extend(middle(&top, &end));
         for position in inner {
-            wait().await;
-            self.compare_page(query(Boundary::After(position), Direction::Forward), compared).await?;
-            wait().await;
-            self.compare_page(query(Boundary::Before(position), Direction::Backward), compared).await?;
+            self.compare_page(query(Boundary::After(position), Direction::Forward), pause, compared).await?;
+            self.compare_page(query(Boundary::Before(position), Direction::Backward), pause, compared)
+                .await?;
         }
         Ok(())
     }
 
-    /// Compares a page, and answers where its items stand.
+    /// Pauses, compares a page, and answers where its items stand.
     async fn compare_page(
         &self,
         query: FeedQuery,
+        pause: Duration,
         compared: &mut Compared,
     ) -> Result<Vec<Position>, StoreError> {
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         compared.pages += 1;
         for attempt in 1.. {
             let index = match self.read(&query) {
