@@ -37,10 +37,11 @@ impl People {
     /// The names of at most so many users, spread evenly over all; another round begins elsewhere. Looks at no more than it
     /// has to: somebody may wait for the copy.
     pub(super) fn spread(&self, count: usize, round: usize) -> impl Iterator<Item = &Username> {
-        let step = self.by_key.len().div_ceil(count.max(1)).max(1);
-        let stretches = self.by_key.chunks(step).take(count);
-        stretches.filter_map(move |stretch| {
-            let (before, from) = stretch.split_at(round % step % stretch.len());
+        let len = self.by_key.len();
+        let count = count.min(len);
+        (0..count).filter_map(move |number| {
+            let stretch = &self.by_key[number * len / count..(number + 1) * len / count];
+            let (before, from) = stretch.split_at(round % stretch.len());
             from.iter().chain(before).flatten().next().map(|person| &person.name)
         })
     }
@@ -115,6 +116,7 @@ mod tests {
             seen.extend(names.into_iter().cloned());
         }
         assert_eq!(seen.len(), people.names().count());
+        assert_eq!(people.spread(30, 0).count(), 30);
         assert_eq!(people.spread(1000, 0).count(), people.names().count());
         assert_eq!(People::default().spread(4, 1).count(), 0);
     }
