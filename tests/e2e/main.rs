@@ -22,6 +22,7 @@ mod follows;
 mod hostile;
 mod idempotency;
 mod instances;
+mod kept_pages;
 mod kit;
 mod limits;
 mod live;

@@ -50,7 +50,12 @@ async fn what_happens_is_told(world: &World) {
     let reads =
         r#"feedme_http_requests_total{method="GET",route="/v1/feeds/{username}/friends",status="2xx"}"#;
     assert!((value(&after, reads) - 3.0).abs() < 0.1);
-    assert!(grown(r#"feedme_index_pages_total{from="memory"}"#) > 2.5);
+    // The third one is the second one once more.
+    assert!(grown(r#"feedme_index_pages_total{from="memory"}"#) > 1.5);
+    assert!(grown("feedme_page_cache_hits_total") > 0.5 && grown("feedme_page_cache_misses_total") > 1.5);
+    assert!(
+        value(&after, "feedme_page_cache_entries") > 0.5 && value(&after, "feedme_page_cache_bytes") > 500.0
+    );
     assert!(grown("feedme_body_cache_hits_total") > 1.5);
     assert!(value(&after, "feedme_body_cache_misses_total") > 0.5);
     assert!(

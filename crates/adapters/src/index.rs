@@ -9,6 +9,8 @@
 //!   copy before its answer goes out; where that could not be done, the store answers until it is.
 //! * A memory budget sets a *floor*: the copy holds everything newer. What reaches below it is read from the store, and so
 //!   is what would hold a worker up (`page`).
+//! * What changed lately is remembered by whom it touches (`touches`), so that whoever keeps a page can ask whether it is
+//!   still right ([`FeedRepository::unchanged`]).
 //! * Windows, mutes and blocks are looked at when a page is read (`reader`, `friends`), as in SQL, so both give the same;
 //!   `verify` compares the two.
 //!
@@ -29,6 +31,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod touches;
 mod writes;
 
 use std::{
@@ -41,7 +44,7 @@ use std::{
 
 use async_trait::async_trait;
 use feed_me_domain::{
-    ActivityId, FeedQuery, FeedSlice, Shape, StoreError, Timestamp, Username,
+    ActivityId, FeedKind, FeedMark, FeedQuery, FeedSlice, Shape, StoreError, Timestamp, Username,
     ports::{EventLog, Explained, FeedFacts, FeedRepository, Forgets, LogExtent, LoggedEvent, Stores},
 };
 use parking_lot::RwLock;
@@ -277,5 +280,16 @@ impl FeedRepository for FeedIndex {
 
     async fn explain(&self, viewer: &Username, activity: ActivityId) -> Result<Explained, StoreError> {
         self.beneath.explain(viewer, activity).await
+    }
+
+    fn mark(&self) -> Option<FeedMark> {
+        if self.is_serving() { self.state.read().as_ref().map(State::mark) } else { None }
+    }
+
+    fn unchanged(&self, kind: FeedKind, owner: &Username, since: FeedMark) -> Option<FeedMark> {
+        if !self.is_serving() {
+            return None;
+        }
+        self.state.read().as_ref()?.unchanged(kind, owner, since)
     }
 }

@@ -29,6 +29,7 @@ pub use self::{
 };
 use crate::{
     bodies::Bodies,
+    kept_pages::KeptPages,
     metrics::sources::Sources,
     services::Services,
     settings::{DatabaseSettings, FeedEngine, FeedSettings, Settings, WebhookSettings, redacted_url},
@@ -123,6 +124,9 @@ impl App {
         if let Some(index) = &index {
             index.tell(bodies.clone());
         }
+        // Without an index nobody vouches for them.
+        let keeps_pages = index.is_some() && 0 < settings.feed.page_memory;
+        let kept_pages = keeps_pages.then(|| Arc::new(KeptPages::new(settings.feed.page_memory)));
         let secret_source: Arc<dyn SecretSource> = Arc::new(SystemSecrets);
         let mut services = Services::new(
             &stores,
@@ -139,11 +143,13 @@ impl App {
             queues: queues.clone(),
             index: index.clone(),
             bodies,
+            kept_pages: kept_pages.clone(),
             hearing: listener.is_some().then(|| database.hearing()).flatten(),
             standbys: standbys.map(|standbys| Box::new(move || standbys.load()) as _),
         });
         services.queues = Some(queues);
         services.index.clone_from(&index);
+        services.kept_pages.clone_from(&kept_pages);
         if let Some(ends) = database.credential_ends() {
             services.credential_ends = ends;
         }

@@ -24,6 +24,7 @@ pub mod entry;
 pub mod error;
 pub mod etag;
 pub mod finish;
+pub mod kept_pages;
 pub mod keyed;
 pub mod limits;
 pub mod links;

@@ -6,9 +6,10 @@ use actix_web::{
     dev::RequestHead,
     http::{
         Method, StatusCode,
-        header::{self, HeaderName},
+        header::{self, HeaderName, HeaderValue},
     },
 };
+use bytestring::ByteString;
 use feed_me_domain::{Cursor, StoredAnswer, services::Page};
 use serde::Serialize;
 
@@ -40,10 +41,10 @@ enum Keep {
 #[derive(Clone, Debug)]
 pub struct Reply {
     status: StatusCode,
-    body: Option<String>,
+    body: Option<ByteString>,
     media_type: &'static str,
     keep: Keep,
-    headers: Vec<(HeaderName, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// What nearly every answer is.
@@ -73,7 +74,7 @@ impl Reply {
 
     fn text(status: StatusCode, body: String) -> Self {
         let keep = Keep::Revalidated(None);
-        Self { status, body: Some(body), media_type: JSON, keep, headers: Vec::new() }
+        Self { status, body: Some(body.into()), media_type: JSON, keep, headers: Vec::new() }
     }
 
     /// JSON that is written already, with 200, as the classic routes answer it.
@@ -95,25 +96,22 @@ impl Reply {
     /// An answer that was made to be stored.
     pub fn stored(answer: &StoredAnswer) -> Self {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-        let headers = answer.location.iter().map(|location| (header::LOCATION, location.clone())).collect();
-        if status == StatusCode::NO_CONTENT {
-            return Self { headers, ..Self::no_content() };
-        }
-        Self { headers, ..Self::text(status, answer.body.clone()) }
+        let bare = match status {
+            StatusCode::NO_CONTENT => Self::no_content(),
+            _ => Self::text(status, answer.body.clone()),
+        };
+        answer.location.iter().fold(bare, |reply, location| reply.header(header::LOCATION, location))
     }
 
     /// A stored answer that is given again.
     pub fn replayed(answer: &StoredAnswer) -> Self {
-        let mark = (HeaderName::from_static("idempotency-replayed"), "true".to_owned());
-        let mut reply = Self::stored(answer);
-        reply.headers.push(mark);
-        reply
+        Self::stored(answer).header(HeaderName::from_static("idempotency-replayed"), "true")
     }
 
-    /// Adds a header.
+    /// Adds a header. Its value is ours, so it is one: what comes from clients is in it percent-encoded.
     #[must_use]
-    pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub fn header(mut self, name: HeaderName, value: impl AsRef<str>) -> Self {
+        self.headers.extend(HeaderValue::from_str(value.as_ref()).map(|value| (name, value)));
         self
     }
 
@@ -126,8 +124,22 @@ impl Reply {
 
     /// The answer includes all changes up to a position.
     #[must_use]
-    pub fn at_position(self, position: i64) -> Self {
-        self.header(position::HEADER, position.to_string())
+    pub fn at_position(mut self, position: i64) -> Self {
+        self.headers.push((position::HEADER, HeaderValue::from(position)));
+        self
+    }
+
+    /// The same answer in no more memory than it needs, for whoever keeps it.
+    #[must_use]
+    pub fn compact(&self) -> Self {
+        let body = self.body.as_deref().map(ByteString::from);
+        Self { body, ..self.clone() }
+    }
+
+    /// About how many bytes it has.
+    pub fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(_, value)| value.len()).sum();
+        headers + self.body.as_ref().map_or(0, |body| body.len())
     }
 
     /// The answer has a tag of its own. It stays strong for every client: such an answer is never compressed.
@@ -247,7 +259,10 @@ impl Reply {
         let known = tag.as_ref().filter(|_| is_read && self.status == StatusCode::OK);
         if let Some(tag) = known.and_then(|tag| etag::if_none_match(&asked.headers, tag)) {
             let mut unchanged = HttpResponse::NotModified();
-            let is_plain = self.headers.contains(&(header::CONTENT_ENCODING, "identity".to_owned()));
+            let is_plain = self
+                .headers
+                .iter()
+                .any(|(name, value)| *name == header::CONTENT_ENCODING && value == "identity");
             // Who edits with the tag of what is never compressed has to have the strong one.
             let tag = tag.strip_prefix("W/").filter(|_| is_plain).unwrap_or(&tag);
             unchanged.insert_header((header::ETAG, tag));

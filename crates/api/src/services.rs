@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use crate::{
     app::{CredentialEnds, Index, Queues},
     bodies::Bodies,
+    kept_pages::KeptPages,
     live::Live,
     metrics::Metrics,
 };
@@ -42,6 +43,8 @@ pub struct Services {
     pub notifications: Arc<NotificationService>,
     /// The bodies of activities.
     pub bodies: Arc<Bodies>,
+    /// Pages that are asked for again, where they can be kept.
+    pub kept_pages: Option<Arc<KeptPages>>,
     /// The log of all changes.
     pub events: Arc<EventService>,
     /// The routes for development, and readiness.
@@ -98,6 +101,7 @@ impl Services {
         ));
         Self {
             bodies,
+            kept_pages: None,
             users: Arc::new(UserService::new(stores.users.clone(), cursors.clone())),
             activities: Arc::new(ActivityService::new(
                 stores.activities.clone(),

@@ -141,6 +141,8 @@ pub struct FeedSettings {
     pub index_memory: u64,
     /// The bytes that kept bodies may take.
     pub body_memory: u64,
+    /// The bytes that pages may take that are asked for again; 0: none is kept.
+    pub page_memory: u64,
 }
 
 /// What answers feeds.

@@ -30,8 +30,8 @@ const CHARTS = [
   { title: "Answers that are errors", unit: "per second", lines: [["4xx", grows(TOTAL, { status: "4xx" })], ["5xx", grows(TOTAL, { status: "5xx" })], ["limited", grows("feedme_requests_limited_total")], ["turned away", grows("feedme_requests_shed_total")]] },
   { title: "Under way", unit: "count", lines: [["requests", stands("feedme_http_requests_in_flight")], ["wait to read", stands("feedme_store_waiting", { line: "read" })], ["wait to write", stands("feedme_store_waiting", { line: "write" })]] },
   { title: "Wait for the database, p99", unit: "seconds", lines: [["to read", takes(0.99, "feedme_store_wait_seconds", { line: "read" })], ["to write", takes(0.99, "feedme_store_wait_seconds", { line: "write" })]] },
-  { title: "Pages of feeds", unit: "per second", lines: [["from memory", grows("feedme_index_pages_total", { from: "memory" })], ["from the database", grows("feedme_index_pages_total", { from: "sql" })]] },
-  { title: "Memory", unit: "bytes", lines: [["process", stands("process_resident_memory_bytes")], ["index", stands("feedme_index_bytes")], ["bodies", stands("feedme_body_cache_bytes")]] },
+  { title: "Pages of feeds", unit: "per second", lines: [["from memory", grows("feedme_index_pages_total", { from: "memory" })], ["from the database", grows("feedme_index_pages_total", { from: "sql" })], ["as they were kept", grows("feedme_page_cache_hits_total")]] },
+  { title: "Memory", unit: "bytes", lines: [["process", stands("process_resident_memory_bytes")], ["index", stands("feedme_index_bytes")], ["bodies", stands("feedme_body_cache_bytes")], ["pages", stands("feedme_page_cache_bytes")]] },
   { title: "Processor", unit: "share", lines: [["of one core", grows("process_cpu_seconds_total")]] },
 ];
 

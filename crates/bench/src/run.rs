@@ -1,5 +1,6 @@
 //! A run: every scenario on every database and engine, with the constant body beside it.
 
+mod anew;
 mod durable;
 mod plan;
 
@@ -183,6 +184,9 @@ impl Run<'_> {
         }
         let is_pinned = server.is_pinned();
         drop(server);
+        if self.wish.engine == "index" {
+            target.scenarios.extend(anew::scenarios(self, &subjects).await?);
+        }
         if self.is_wished(durable::NAME) {
             target.scenarios.extend(durable::scenarios(self, &subjects).await?);
         }

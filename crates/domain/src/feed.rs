@@ -149,6 +149,15 @@ impl FeedSlice {
     }
 }
 
+/// A state that feeds were read from, told by a store that can compare it with a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FeedMark {
+    /// Which copy of the store told it. Marks of different ones have nothing to do with each other.
+    pub copy: u64,
+    /// The position in the order of all changes that the state includes.
+    pub position: i64,
+}
+
 /// An item of a feed, as much of it as was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeedItem {

@@ -58,7 +58,7 @@ pub use crate::{
     cursor::{Cursor, CursorCodec, InvalidCursor, Listing},
     data::{Data, InvalidData},
     error::{Error, Fault, Result, StoreError},
-    feed::{FeedEntry, FeedFilter, FeedItem, FeedKind, FeedQuery, FeedSlice, Position, Shape},
+    feed::{FeedEntry, FeedFilter, FeedItem, FeedKind, FeedMark, FeedQuery, FeedSlice, Position, Shape},
     follow::{
         Follow, FollowFrom, FollowRequest, FollowSide, LinkPlace, ListedFollow, Relationship,
         UnfollowRequest, Window,

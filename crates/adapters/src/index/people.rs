@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use feed_me_domain::{UserId, Username, Verb};
+use foldhash::fast::RandomState;
 
 /// A user.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub(super) struct Person {
 #[derive(Default)]
 pub(super) struct People {
     by_key: Vec<Option<Person>>,
-    by_name: HashMap<Username, u32>,
+    by_name: HashMap<Username, u32, RandomState>,
 }
 
 impl People {
@@ -73,7 +74,7 @@ impl People {
 
 /// Verbs, each by a number. There are few, and they are never forgotten.
 #[derive(Default)]
-pub(super) struct Verbs(HashMap<Verb, u32>);
+pub(super) struct Verbs(HashMap<Verb, u32, RandomState>);
 
 impl Verbs {
     /// The number of a verb that some activity had.

@@ -116,6 +116,14 @@ impl Reader {
         self.sieve.may_hold(other)
     }
 
+    /// Whether anything of another user may reach this one, as far as a quick look tells.
+    pub(super) fn may_show(&self, other: u32) -> bool {
+        if self.has_sieve() {
+            return self.may_follow(other);
+        }
+        self.plain.binary_search(&other).is_ok() || self.bounded().iter().any(|(author, _)| *author == other)
+    }
+
     /// Whether [`may_follow`](Self::may_follow) says anything.
     pub(super) fn has_sieve(&self) -> bool {
         self.sieve.has_room_for(1)

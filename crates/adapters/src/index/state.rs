@@ -1,12 +1,16 @@
 //! The copy itself: everything that pages are made of, and how a change alters it.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use feed_me_domain::{
-    ActivityId, FeedEntry, FeedItem, RelationKind, UserKey, Username, Window,
+    ActivityId, FeedEntry, FeedItem, FeedKind, FeedMark, RelationKind, UserKey, Username, Window,
     activity::next_version,
     ports::{ActivityFact, Change, EdgeFact, Fact, FollowFact, UserFact},
 };
+use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::{
@@ -15,6 +19,7 @@ use super::{
     reader::Reader,
     records::{Place, Record, Records, Slot, place_of},
     timeline::Timeline,
+    touches::{Touch, Touches},
 };
 
 /// What an activity takes: its record, its line in its author's timeline, its place in the log.
@@ -53,7 +58,7 @@ pub(super) struct State {
     authors: Vec<Timeline>,
     /// When each author's newest was published: what most followees are passed over by, so it lies close together.
     heads: Vec<i64>,
-    mentions: HashMap<u32, Timeline>,
+    mentions: HashMap<u32, Timeline, RandomState>,
     readers: Vec<Reader>,
     /// Nothing below this place is in the copy, though it may exist.
     pub(super) floor: Option<Place>,
@@ -61,7 +66,15 @@ pub(super) struct State {
     mentioned: usize,
     budget: usize,
     gone: Vec<ActivityId>,
+    /// Tells this copy from those before it.
+    copy: u64,
+    touches: Touches,
+    /// The position of the change that is being taken in.
+    taking_in: i64,
 }
+
+/// How many copies there were in this process.
+static COPIES: AtomicU64 = AtomicU64::new(0);
 
 impl State {
     /// An empty copy that may take so many bytes.
@@ -74,14 +87,40 @@ impl State {
             log: Log::default(),
             authors: Vec::new(),
             heads: Vec::new(),
-            mentions: HashMap::new(),
+            mentions: HashMap::default(),
             readers: Vec::new(),
             floor: None,
             edges: 0,
             mentioned: 0,
             budget,
             gone: Vec::new(),
+            copy: COPIES.fetch_add(1, Ordering::Relaxed),
+            touches: Touches::default(),
+            taking_in: 0,
         }
+    }
+
+    /// What pages that are read by now include.
+    pub(super) fn mark(&self) -> FeedMark {
+        FeedMark { copy: self.copy, position: self.position }
+    }
+
+    /// Whether pages of a feed that included `since` are still right: then what they include by now.
+    pub(super) fn unchanged(&self, kind: FeedKind, owner: &Username, since: FeedMark) -> Option<FeedMark> {
+        if since.copy != self.copy {
+            return None;
+        }
+        if since.position == self.position {
+            return Some(since);
+        }
+        let owner = self.people.key(owner)?;
+        let nobody = Reader::default();
+        let reader = self.reader(owner).unwrap_or(&nobody);
+        self.touches.spare(kind, owner, reader, since.position).then(|| self.mark())
+    }
+
+    fn touch(&mut self, touch: Touch) {
+        self.touches.note(self.taking_in, touch);
     }
 
     /// The bytes that it takes, by what is in it.
@@ -157,6 +196,7 @@ impl State {
 
     /// Takes a change in. The copy may be newer than the change.
     pub(super) fn apply(&mut self, change: &Change) -> Result<(), Unfit> {
+        self.taking_in = change.position;
         for fact in &change.facts {
             match fact {
                 Fact::User(user) => self.set_user(user)?,
@@ -178,7 +218,14 @@ impl State {
     }
 
     pub(super) fn set_user(&mut self, user: &UserFact) -> Result<(), Unfit> {
-        self.people.set(key(user.key)?, Person { id: user.id, name: user.username.clone() });
+        let key = key(user.key)?;
+        let is_renamed = self.people.get(key).is_some_and(|person| person.name != user.username);
+        let is_taken = self.people.key(&user.username).is_some_and(|holder| holder != key);
+        if is_renamed || is_taken {
+            // Anybody's page may show the name.
+            self.touch(Touch::Everybody);
+        }
+        self.people.set(key, Person { id: user.id, name: user.username.clone() });
         Ok(())
     }
 
@@ -192,6 +239,7 @@ impl State {
             return Ok(());
         }
         let change = self.reader_mut(follower).set_edge(followee, &edge.windows);
+        self.touch(Touch::Reader(follower));
         self.edges = self.edges.saturating_add_signed(change);
         Ok(())
     }
@@ -223,6 +271,8 @@ impl State {
         if kind == RelationKind::Block {
             self.reader_mut(other).set_blocked_by(owner, stands);
         }
+        self.touch(Touch::Reader(owner));
+        self.touch(Touch::Reader(other));
         Ok(())
     }
 
@@ -237,15 +287,20 @@ impl State {
             let record = self.records.get_mut(slot);
             let before = record.target;
             (record.target, record.verb, record.version) = (target, verb, fact.version);
+            self.touch(Touch::Activity { author: actor, target });
             if before != target {
+                self.touch(Touch::Activity { author: actor, target: before });
                 self.unmention(before, place);
                 self.mention(target, place, slot);
             }
             return Ok(());
         }
         if self.floor.is_some_and(|floor| place < floor) {
+            // Whom it targeted before is not known here.
+            self.touch(Touch::Everybody);
             return Ok(());
         }
+        self.touch(Touch::Activity { author: actor, target });
         let record = Record::new(place, actor, target, verb, fact.version);
         let slot = self.records.insert(record).ok_or(Unfit::TooLarge)?;
         grown(&mut self.authors, actor).insert(place, slot, &self.records);
@@ -288,7 +343,10 @@ impl State {
     fn remove_activity(&mut self, id: ActivityId, actor: u32, published: Option<i64>) {
         self.gone.push(id);
         let number = id.as_uuid().as_u128();
-        let Some(timeline) = self.author(actor) else { return };
+        let Some(timeline) = self.author(actor) else {
+            self.touch(Touch::Everybody);
+            return;
+        };
         let at = |published| timeline.find((published, number), &self.records);
         let found = match published {
             Some(published) => at(published),
@@ -298,6 +356,9 @@ impl State {
                 slots.find(|(_, slot)| self.records.get(*slot).id() == number)
             }),
         };
+        let target = found.map(|(_, slot)| self.records.get(slot).target);
+        // What lies below the floor may have targeted anybody.
+        self.touch(target.map_or(Touch::Everybody, |target| Touch::Activity { author: actor, target }));
         if let Some((index, slot)) = found {
             self.authors[actor as usize].remove(index);
             self.set_head(actor);
@@ -314,6 +375,7 @@ impl State {
     }
 
     fn erase(&mut self, user: u32) {
+        self.touch(Touch::Everybody);
         self.people.remove(user);
         let own = self.authors.get_mut(user as usize).map(std::mem::take).unwrap_or_default();
         for slot in own.slots(0..own.len()) {

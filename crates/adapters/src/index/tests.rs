@@ -352,3 +352,36 @@ fn a_log_of_many_chunks_takes_insertions_anywhere() {
     assert_eq!(log.drop_oldest(9000, &records).len(), 4000);
     assert!(log.oldest().is_none());
 }
+
+#[tokio::test]
+async fn a_kept_page_is_right_until_something_touches_its_feed() {
+    let world = World::filled(AMPLE).await;
+    let [ivan, eric, niko] =
+        [user(&world.here, "ivan").await, user(&world.here, "eric").await, user(&world.here, "niko").await];
+    follow(&world.here, &ivan, &eric).await;
+    post(&world.here, &eric).await;
+    let feeds = &world.here.feeds;
+    let is_unchanged = |kind, owner, since| feeds.unchanged(kind, owner, since).is_some();
+
+    let before = feeds.mark().unwrap();
+    post(&world.here, &niko).await;
+    follow(&world.here, &niko, &eric).await;
+    user(&world.here, "zoe").await;
+    let by_now = feeds.unchanged(FeedKind::Friends, &ivan, before).unwrap();
+    assert_eq!(by_now.position, before.position + 3);
+    assert!(is_unchanged(FeedKind::Own, &eric, before) && !is_unchanged(FeedKind::Own, &niko, before));
+
+    let before = by_now;
+    post(&world.here, &eric).await;
+    assert!(!is_unchanged(FeedKind::Friends, &ivan, before) && is_unchanged(FeedKind::Own, &ivan, before));
+
+    let before = feeds.mark().unwrap();
+    follow(&world.here, &ivan, &niko).await;
+    assert!(!is_unchanged(FeedKind::Friends, &ivan, before));
+
+    // Another copy knows nothing of what the one before it told.
+    let before = feeds.mark().unwrap();
+    assert!(is_unchanged(FeedKind::Friends, &ivan, before));
+    world.index.fill().await.unwrap();
+    assert!(!is_unchanged(FeedKind::Friends, &ivan, before));
+}

@@ -11,6 +11,7 @@ use super::views::ClassicFollowView;
 use crate::{
     bodies::Told,
     body::{Any, Body},
+    kept_pages::{PageForm, Visit},
     keyed,
     links::{Asked, path_of},
     members::{self, Members},
@@ -45,6 +46,10 @@ pub async fn numbered(
     query: &Query,
     kind: FeedKind,
 ) -> Answer {
+    let mut visit = Visit::of(app, asked, PageForm::Classic);
+    if let Some(kept) = visit.find() {
+        return Ok(kept);
+    }
     let member = if kind == FeedKind::Own { "my_feed" } else { "friends_feed" };
     let owner = path.user("username")?;
     let number = page_number(query)?;
@@ -61,7 +66,7 @@ pub async fn numbered(
             let previous_url = (1 < number).then(|| url(number - 1));
             let around = [("next_url", next_url), ("previous_url", previous_url)];
             let text = page_text(member, &told, around)?;
-            return Ok(Reply::classic_text(text).at_position(page.position));
+            return Ok(visit.read(kind, &wanted.owner, Reply::classic_text(text), page.position));
         }
     }
     Err(Failure::internal("a page could not be completed".to_owned()))

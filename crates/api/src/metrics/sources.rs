@@ -11,6 +11,7 @@ use super::{counter, counters, follow, fraction, gauge, gauges, made, number};
 use crate::{
     app::{Hearing, Index, Queues, StandbyLoad, StoreLoad},
     bodies::Bodies,
+    kept_pages::KeptPages,
 };
 
 /// Whom to ask.
@@ -23,6 +24,8 @@ pub struct Sources {
     pub index: Option<Index>,
     /// The kept bodies.
     pub bodies: Arc<Bodies>,
+    /// The kept pages, where any are.
+    pub kept_pages: Option<Arc<KeptPages>>,
     /// How well other instances are heard, where there may be some.
     pub hearing: Option<Box<dyn Fn() -> Hearing + Send + Sync>>,
     /// How the standbys are, where there are some.
@@ -38,11 +41,19 @@ pub(super) struct Watched {
     expected_wait: [Gauge; 2],
     position: IntGauge,
     bodies: BodyMetrics,
+    kept_pages: Option<PageMetrics>,
     index: Option<IndexMetrics>,
     instances: InstanceMetrics,
 }
 
 struct BodyMetrics {
+    hits: IntCounter,
+    misses: IntCounter,
+    entries: IntGauge,
+    bytes: IntGauge,
+}
+
+struct PageMetrics {
     hits: IntCounter,
     misses: IntCounter,
     entries: IntGauge,
@@ -91,6 +102,7 @@ impl Watched {
                 "The position of the last event that this instance knows of.",
             ),
             bodies: BodyMetrics::new(registry),
+            kept_pages: sources.kept_pages.as_ref().map(|_| PageMetrics::new(registry)),
             index: sources.index.is_some().then(|| IndexMetrics::new(registry)),
             instances: InstanceMetrics::new(registry, &sources),
             sources,
@@ -116,6 +128,9 @@ impl Watched {
             expected.set(queue.expected_wait().as_secs_f64());
         }
         self.bodies.look(&self.sources.bodies);
+        if let (Some(metrics), Some(pages)) = (&self.kept_pages, &self.sources.kept_pages) {
+            metrics.look(pages);
+        }
         let mut position = load.position;
         if let (Some(metrics), Some(index)) = (&self.index, &self.sources.index) {
             position = position.max(metrics.look(index));
@@ -145,6 +160,29 @@ impl BodyMetrics {
 
     fn look(&self, bodies: &Bodies) {
         let ((hits, misses), (entries, bytes)) = (bodies.hits_and_misses(), bodies.kept());
+        follow(&self.hits, hits);
+        follow(&self.misses, misses);
+        self.entries.set(number(entries));
+        self.bytes.set(number(bytes));
+    }
+}
+
+impl PageMetrics {
+    fn new(registry: &Registry) -> Self {
+        Self {
+            hits: counter(
+                registry,
+                "feedme_page_cache_hits_total",
+                "Pages of feeds that were answered as they were kept.",
+            ),
+            misses: counter(registry, "feedme_page_cache_misses_total", "Pages of feeds that were read."),
+            entries: gauge(registry, "feedme_page_cache_entries", "Pages that are kept."),
+            bytes: gauge(registry, "feedme_page_cache_bytes", "The bytes that kept pages take."),
+        }
+    }
+
+    fn look(&self, pages: &KeptPages) {
+        let ((hits, misses), (entries, bytes)) = (pages.hits_and_misses(), pages.kept());
         follow(&self.hits, hits);
         follow(&self.misses, misses);
         self.entries.set(number(entries));

@@ -56,6 +56,7 @@ pub(super) const KNOWN: &[Known] = &[
     plain("feed.engine"),
     plain("feed.index_memory"),
     plain("feed.body_memory"),
+    plain("feed.page_memory"),
     plain("events.retention_hours"),
     plain("webhooks.deliver"),
     plain("webhooks.allow_private"),

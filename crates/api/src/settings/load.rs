@@ -304,12 +304,14 @@ fn feed(reader: &mut Reader) -> Option<FeedSettings> {
     });
     let index_memory = reader.one("feed.index_memory", MEMORY, memory);
     let body_memory = reader.one("feed.body_memory", MEMORY, memory);
+    let page_memory = reader.one("feed.page_memory", MEMORY, memory);
     Some(FeedSettings {
         page_size: page_size?,
         cursor_key: cursor_key.ok()?,
         engine: engine?,
         index_memory: index_memory?,
         body_memory: body_memory?,
+        page_memory: page_memory?,
     })
 }
 

@@ -41,6 +41,7 @@ fn without_a_word_it_is_the_development_profile_with_the_contract_s_defaults() {
     assert_eq!((settings.feed.page_size, settings.feed.cursor_key), (20, None));
     assert_eq!(settings.feed.engine, FeedEngine::Index);
     assert_eq!((settings.feed.index_memory, settings.feed.body_memory), (1 << 30, 256 << 20));
+    assert_eq!(settings.feed.page_memory, 64 << 20);
     assert_eq!(settings.events.retention_hours, 168);
     assert_eq!((settings.auth.mode, settings.auth.allow_open), (AuthMode::Off, false));
     assert_eq!(settings.log.format, LogFormat::Pretty);

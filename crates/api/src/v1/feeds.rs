@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     accept::FeedForm,
+    kept_pages::{PageForm, Visit},
     links::Asked,
     names::PathNames,
     problem::Failure,
@@ -59,6 +60,10 @@ pub async fn page(
     query: &Query,
     kind: FeedKind,
 ) -> Answer {
+    let mut visit = Visit::of(api, asked, PageForm::V1(form));
+    if let Some(kept) = visit.find() {
+        return Ok(kept);
+    }
     let mut wanted = FeedRequest {
         kind,
         owner: path.user("username")?,
@@ -80,7 +85,7 @@ pub async fn page(
                     activity_streams::page(api, asked, query, which.limit, (&page, &told), form.media_type())?
                 }
             };
-            return Ok(told.at_position(position));
+            return Ok(visit.read(kind, &wanted.owner, told, position));
         }
     }
     Err(Failure::internal("a page could not be completed".to_owned()))

@@ -102,6 +102,7 @@ pub(crate) fn settings() -> Settings {
             engine: FeedEngine::Sql,
             index_memory: 0,
             body_memory: 0,
+            page_memory: 0,
         },
         log: LogSettings { format: LogFormat::Json, filter: "off".to_owned() },
         auth: AuthSettings { mode: AuthMode::Off, allow_open: false, user_token_secrets: Vec::new() },

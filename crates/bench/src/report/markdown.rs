@@ -78,7 +78,7 @@ fn one(out: &mut String, target: &Target, small: Option<&Target>) -> fmt::Result
     }
     writeln!(out)?;
     notes(out, target)?;
-    for name in ["friends-first", "friends-deep"] {
+    for name in ["friends-first", "friends-deep", "friends-first-anew", "friends-deep-anew"] {
         if let (Some(here), Some(there)) =
             (target.scenario(name), small.and_then(|small| small.scenario(name)))
         {

@@ -33,34 +33,43 @@ pub(super) struct Named {
     pub(super) half_of: Option<&'static str>,
 }
 
-/// All scenarios on what was found.
+fn named(name: &'static str, mix: Mix, pages: &Rc<[Vec<u8>]>) -> Named {
+    Named { name, mix, pages: pages.clone(), connections: None, left_out: None, half_of: None }
+}
+
+fn reads(name: &'static str, pages: &Rc<[Vec<u8>]>, missing: &str) -> Named {
+    let left_out = pages.is_empty().then(|| missing.to_owned());
+    Named { left_out, ..named(name, Mix::READS, pages) }
+}
+
+const NO_FULL_PAGE: &str = "no friends feed has a full page";
+const NOBODY_WIDE: &str = "no user of these data follows 4,000 or more";
+const NOTHING_DEEP: &str = "no friends feed of these data has 2,000 items";
+
+/// Pages that the server does not keep: each is read as if it were asked for the first time.
+pub(super) fn anew(subjects: &Subjects) -> Vec<Named> {
+    vec![
+        reads("friends-first-anew", &subjects.first, NO_FULL_PAGE),
+        reads("friends-first-5000-anew", &subjects.wide, NOBODY_WIDE),
+        reads("friends-deep-anew", &subjects.deep, NOTHING_DEEP),
+        reads("own-first-anew", &subjects.own, "no own feed has a full page"),
+    ]
+}
+
+/// All other scenarios on what was found.
 pub(super) fn scenarios(subjects: &Subjects) -> Vec<Named> {
-    let named = |name, mix, pages: &Rc<[Vec<u8>]>| Named {
-        name,
-        mix,
-        pages: pages.clone(),
-        connections: None,
-        left_out: None,
-        half_of: None,
-    };
-    let reads = |name, pages: &Rc<[Vec<u8>]>, missing: &str| Named {
-        left_out: pages.is_empty().then(|| missing.to_owned()),
-        ..named(name, Mix::READS, pages)
-    };
     // One client alone, so that its latency is the time of a page and not that of a queue.
     let alone = FOLLOWEES.iter().zip(&subjects.by_followees).map(|((name, _), pages)| Named {
         connections: Some(1),
         ..reads(name, pages, "no user of these data follows about as many")
     });
-    let alone_wide = Named {
-        connections: Some(1),
-        ..reads("alone-5000-followees", &subjects.wide, "no user of these data follows 4,000 or more")
-    };
+    let alone_wide =
+        Named { connections: Some(1), ..reads("alone-5000-followees", &subjects.wide, NOBODY_WIDE) };
     let mut scenarios: Vec<Named> = alone.chain([alone_wide]).collect();
     scenarios.extend([
-        reads("friends-first", &subjects.first, "no friends feed has a full page"),
-        reads("friends-first-5000", &subjects.wide, "no user of these data follows 4,000 or more"),
-        reads("friends-deep", &subjects.deep, "no friends feed of these data has 2,000 items"),
+        reads("friends-first", &subjects.first, NO_FULL_PAGE),
+        reads("friends-first-5000", &subjects.wide, NOBODY_WIDE),
+        reads("friends-deep", &subjects.deep, NOTHING_DEEP),
         reads("own-first", &subjects.own, "no own feed has a full page"),
         named("post", Mix::POSTS, &subjects.first),
         named("follow-unfollow", Mix::FOLLOWS, &subjects.first),

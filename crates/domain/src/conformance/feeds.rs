@@ -1,12 +1,15 @@
 //! Feeds: their order, their stretches, their filters. What decides about visibility is in `windows` and `relations`.
 
 use super::{
+    histories::random_history,
     kit::{doing, done, expected_span, ids, name, newest_first, spans, verb, verbs},
+    model::Model,
+    random::Random,
     world::World,
 };
 use crate::{
     activity::{Activity, ActivityPatch, NewActivity, Precondition},
-    feed::{FeedFilter, FeedKind, FeedQuery, Position, Shape},
+    feed::{FeedFilter, FeedKind, FeedMark, FeedQuery, FeedSlice, Position, Shape},
     follow::{Edge, FollowFrom, Window},
     id::ActivityId,
     page::{Boundary, Direction, Placed, Span},
@@ -298,4 +301,45 @@ pub(super) async fn what_is_told_about_visibility_is_what_is_stored(world: World
     assert_eq!(nobody, Explained::UnknownViewer);
     world.delete(posted.id).await;
     assert_eq!(done(world.stores.feeds.explain(&ivan, posted.id).await), Explained::UnknownActivity);
+}
+
+/// A page as somebody keeps it.
+struct KeptPage {
+    query: FeedQuery,
+    mark: FeedMark,
+    slice: FeedSlice,
+}
+
+/// A store that tells no marks keeps this promise by saying nothing.
+pub(super) async fn a_feed_that_is_said_to_be_unchanged_reads_the_same(world: World) {
+    for seed in [4, 5, 6] {
+        let world = world.another().await;
+        let mut random = Random::new(seed);
+        let mut model = Model::default();
+        let mut kept: Vec<KeptPage> = Vec::new();
+        for step in 1..=150 {
+            random_history(&world, &mut model, &mut random).await;
+            for page in &mut kept {
+                let FeedQuery { kind, owner, .. } = &page.query;
+                let Some(mark) = world.stores.feeds.unchanged(*kind, owner, page.mark) else { continue };
+                let when = format!("seed {seed}, step {step}: the {kind:?} feed of '{owner}'");
+                assert!(page.mark.position <= mark.position, "{when} went back");
+                let slice = done(world.stores.feeds.page(&page.query).await);
+                let slice = slice.unwrap_or_else(|| panic!("{when} is gone"));
+                assert_eq!((slice.owner, &slice.items), (page.slice.owner, &page.slice.items), "{when}");
+                page.mark = mark;
+            }
+            kept.retain(|_| !random.once_in(8));
+            let owner = random.pick(&model.names());
+            for kind in KINDS {
+                let filter = FeedFilter::new(vec![], kind == FeedKind::Friends && random.once_in(2));
+                let span = Span { boundary: Boundary::Top, direction: Direction::Forward, take: 5 };
+                let owner = owner.clone();
+                let query = FeedQuery { kind, owner, filter, span, skip: 0, shape: Shape::Whole };
+                let Some(mark) = world.stores.feeds.mark() else { continue };
+                let slice = done(world.stores.feeds.page(&query).await);
+                kept.extend(slice.map(|slice| KeptPage { query, mark, slice }));
+            }
+        }
+    }
 }

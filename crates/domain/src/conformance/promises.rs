@@ -110,6 +110,7 @@ macro_rules! every_promise {
                 what_was_answered_is_in_the_next_read
                 an_edit_does_not_move_an_activity
                 what_is_told_about_visibility_is_what_is_stored
+                a_feed_that_is_said_to_be_unchanged_reads_the_same
             }
             notifications {
                 what_targets_a_user_is_grouped_by_verb_object_and_day

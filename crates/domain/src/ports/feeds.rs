@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use crate::{
     activity::Activity,
     error::StoreError,
-    feed::{FeedQuery, FeedSlice},
+    feed::{FeedKind, FeedMark, FeedQuery, FeedSlice},
     follow::{Edge, Follow},
     id::ActivityId,
     text::Username,
@@ -21,6 +21,20 @@ pub trait FeedRepository: Send + Sync {
 
     /// The facts that decide whether an activity is in a user's friends feed.
     async fn explain(&self, viewer: &Username, activity: ActivityId) -> Result<Explained, StoreError>;
+
+    /// What pages that are read from now on include at least, for whoever keeps them; none where the store cannot say later
+    /// whether [they are still the same](Self::unchanged). It asks nobody.
+    fn mark(&self) -> Option<FeedMark> {
+        None
+    }
+
+    /// Whether every page of a feed that included `since` would be the same if it were read now: then what such a page
+    /// includes by now. None where something of it may have changed, or where that is not known. It asks nobody, and costs
+    /// less than a page.
+    fn unchanged(&self, kind: FeedKind, owner: &Username, since: FeedMark) -> Option<FeedMark> {
+        let _ = (kind, owner, since);
+        None
+    }
 }
 
 /// What a store knows about an activity and a viewer.

@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 use crate::{
     cursor::CursorCodec,
     error::{Error, Result},
-    feed::{FeedFilter, FeedItem, FeedKind, FeedQuery, FeedSlice, Shape},
+    feed::{FeedFilter, FeedItem, FeedKind, FeedMark, FeedQuery, FeedSlice, Shape},
     follow::{Follow, Window},
     id::ActivityId,
     page::{Boundary, Direction, Span},
@@ -131,6 +131,17 @@ impl FeedService {
         let has_next = size < items.len();
         items.truncate(size);
         Ok(NumberedPage { items, has_next, position })
+    }
+
+    /// What pages that are read from now on include at least; none where that is not known. Whoever keeps a page takes the
+    /// mark before reading it, and keeps it only where the page's position is not below the mark's.
+    pub fn mark(&self) -> Option<FeedMark> {
+        self.feeds.mark()
+    }
+
+    /// Whether a page of a feed that was kept with a mark is still what would be read: then the mark that it has by now.
+    pub fn unchanged(&self, kind: FeedKind, owner: &Username, since: FeedMark) -> Option<FeedMark> {
+        self.feeds.unchanged(kind, owner, since)
     }
 
     /// Why an activity is, or is not, in a user's friends feed.
