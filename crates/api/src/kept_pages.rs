@@ -46,7 +46,7 @@ pub enum PageForm {
 
 /// The pages that are kept.
 pub struct KeptPages {
-    pages: Cache<Box<str>, Arc<KeptPage>, RandomState>,
+    pages: Cache<Arc<str>, Arc<KeptPage>, RandomState>,
     /// Where pages were read last: the upper half of the hash of a page, and the lower half of the position.
     read_last: Box<[AtomicU64]>,
     hasher: RandomState,
@@ -67,7 +67,7 @@ impl KeptPages {
     /// Keeps pages in about so many bytes.
     pub fn new(memory: u64) -> Self {
         let hasher = RandomState::default();
-        let weight = |key: &Box<str>, page: &Arc<KeptPage>| {
+        let weight = |key: &Arc<str>, page: &Arc<KeptPage>| {
             u32::try_from(key.len() + page.reply.size() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
         };
         let pages = Cache::builder().max_capacity(memory).weigher(weight).build_with_hasher(hasher.clone());

@@ -11,7 +11,7 @@ use std::{
 
 use feed_me_domain::{
     ActivityId, Boundary, Direction, FeedFilter, FeedItem, FeedKind, FeedQuery, FollowRequest, Given,
-    NewActivity, Precondition, PutUser, Shape, Span, Timestamp, Username, Verb,
+    NewActivity, Precondition, PutUser, RelationKind, Shape, Span, Timestamp, Username, Verb,
     ports::{Clock, Forgets, IdGenerator, Posted, Stores},
 };
 use parking_lot::Mutex;
@@ -378,6 +378,14 @@ async fn a_kept_page_is_right_until_something_touches_its_feed() {
     let before = feeds.mark().unwrap();
     follow(&world.here, &ivan, &niko).await;
     assert!(!is_unchanged(FeedKind::Friends, &ivan, before));
+
+    // A block hides mentions on both sides, also where nobody follows.
+    let before = feeds.mark().unwrap();
+    world.here.relations.add(RelationKind::Block, &eric, &niko).await.unwrap();
+    assert!(
+        !is_unchanged(FeedKind::Mentions, &eric, before) && !is_unchanged(FeedKind::Mentions, &niko, before)
+    );
+    assert!(is_unchanged(FeedKind::Mentions, &ivan, before));
 
     // Another copy knows nothing of what the one before it told.
     let before = feeds.mark().unwrap();
