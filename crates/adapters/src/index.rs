@@ -86,6 +86,8 @@ pub struct FeedIndex {
     turn: tokio::sync::Mutex<()>,
     /// Whether writes have to be taken in; before that, filling will see them.
     is_following: AtomicBool,
+    /// Whether the last look at the log saw its end, so that no row of the copy is newer than its position.
+    is_level: AtomicBool,
     /// The position of the last change taken in.
     reached: AtomicI64,
     /// The same, for whoever waits for it.
@@ -143,6 +145,7 @@ impl FeedIndex {
             state: RwLock::new(None),
             turn: tokio::sync::Mutex::new(()),
             is_following: AtomicBool::new(false),
+            is_level: AtomicBool::new(false),
             reached: AtomicI64::new(0),
             moved: watch::Sender::new(0),
             breaks: AtomicU64::new(0),

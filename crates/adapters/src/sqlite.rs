@@ -19,6 +19,7 @@ mod migrations;
 mod names;
 mod notifications;
 mod pool;
+mod recent;
 mod relations;
 mod rows;
 mod schema;

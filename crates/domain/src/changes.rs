@@ -8,7 +8,7 @@ use crate::{
     id::{ActivityId, UserKey},
     ports::{ActivityFact, Change, EdgeFact, Fact, UserFact},
     relation::RelationKind,
-    sequence::EventKind,
+    sequence::{Event, EventKind},
     time::Timestamp,
 };
 
@@ -32,6 +32,20 @@ pub struct Happened {
     pub other: Option<UserKey>,
     /// How it was before, where that was noted.
     pub before: Option<Before>,
+}
+
+impl From<&Event> for Happened {
+    fn from(event: &Event) -> Self {
+        Self {
+            position: event.position,
+            kind: event.kind,
+            activity: event.activity.map(|place| place.id),
+            published: event.activity.map(|place| place.published),
+            user: event.user,
+            other: event.other,
+            before: event.before.clone(),
+        }
+    }
 }
 
 /// The rows that some events are about.

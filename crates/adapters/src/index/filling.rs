@@ -49,6 +49,7 @@ impl FeedIndex {
         let position = state.position;
         *self.state.write() = Some(state);
         self.has_reached(position);
+        self.is_level.store(true, Ordering::Release);
         self.is_fresh_since(began);
         Ok(())
     }

@@ -101,12 +101,12 @@ impl FeedFacts for SqliteStore {
     }
 
     async fn changes(&self, after: i64, take: usize) -> Result<Vec<Change>, StoreError> {
+        // At one instant, so that no row is newer than the last event that was there to be read: see `recent`.
         self.read(move |conn| {
-            let events = happened(conn, after, take)?;
-            if events.is_empty() {
-                return Ok(Vec::new());
-            }
-            Ok(found(conn, &Asked::about(&events))?.told(&events))
+            conn.transaction(|conn| {
+                let events = happened(conn, after, take)?;
+                told(conn, &events)
+            })
         })
         .await
     }
@@ -130,6 +130,10 @@ impl FeedFacts for SqliteStore {
 
     fn committed(&self) -> i64 {
         self.writer.committed()
+    }
+
+    fn recent(&self, after: i64, take: usize) -> Vec<Change> {
+        self.writer.recent(after, take)
     }
 }
 
@@ -185,6 +189,14 @@ fn happened(conn: &mut SqliteConnection, after: i64, take: usize) -> Result<Vec<
 
 fn noted(raw: String) -> Result<Before, Trouble> {
     Before::parse(&raw).ok_or_else(|| Trouble::stored("note of how it was before", raw))
+}
+
+/// What events changed, as the transaction under way sees it.
+pub(super) fn told(conn: &mut SqliteConnection, events: &[Happened]) -> Result<Vec<Change>, Trouble> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(found(conn, &Asked::about(events))?.told(events))
 }
 
 fn found(conn: &mut SqliteConnection, asked: &Asked) -> Result<Found, Trouble> {

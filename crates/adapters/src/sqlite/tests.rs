@@ -1,6 +1,7 @@
 //! What is SQLite's own. What every store promises is asked by the conformance suite.
 
 mod feeds;
+mod recent;
 mod transfer;
 mod writing;
 

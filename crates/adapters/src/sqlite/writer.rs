@@ -17,13 +17,14 @@ use std::{
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use feed_me_domain::{
     NewActivity,
+    changes::Happened,
     error::StoreError,
-    ports::{Atomicity, Clock, IdGenerator, Posted},
-    sequence::Turn,
+    ports::{Atomicity, Change, Clock, IdGenerator, Posted},
+    sequence::{Event, Turn},
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, activities, errors::Trouble, events};
+use super::{Access, activities, errors::Trouble, events, facts, recent::Recent};
 use crate::{
     under_way::ScopeGuard,
     watch::{Line, Queue, Waiting},
@@ -44,7 +45,15 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     patience: Duration,
     pub(super) line: Arc<Queue>,
-    committed: Arc<AtomicI64>,
+    done: Arc<Done>,
+}
+
+/// What the thread has done, for whoever asks without waiting for it.
+#[derive(Default)]
+struct Done {
+    /// The position of the last event that was committed.
+    position: AtomicI64,
+    recent: Recent,
 }
 
 enum Queued {
@@ -83,21 +92,26 @@ impl Writer {
         }
         conn.batch_execute(&pragmas).map_err(|error| error.to_string())?;
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        let committed = Arc::new(AtomicI64::new(0));
+        let done = Arc::<Done>::default();
         let line = Queue::new(Line::Write, 1, group_max);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn({
-                let (committed, line) = (committed.clone(), line.clone());
-                move || serve(conn, jobs, group_max, (&*clock, &*ids), (&committed, &line))
+                let (done, line) = (done.clone(), line.clone());
+                move || serve(conn, jobs, group_max, (&*clock, &*ids), (&done, &line))
             })
             .map_err(|error| error.to_string())?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), patience, line, committed })
+        Ok(Self { queue: Some(queue), thread: Some(thread), patience, line, done })
     }
 
     /// The position of the last event that was committed by this writer.
     pub(super) fn committed(&self) -> i64 {
-        self.committed.load(Ordering::Acquire)
+        self.done.position.load(Ordering::Acquire)
+    }
+
+    /// What follows a position and was committed by this writer, where it is still at hand.
+    pub(super) fn recent(&self, after: i64, take: usize) -> Vec<Change> {
+        self.done.recent.after(after, take)
     }
 
     /// Carries out a write in a transaction that it may share with others.
@@ -283,7 +297,7 @@ fn serve(
     mut jobs: mpsc::Receiver<(Queued, Waiting)>,
     group_max: usize,
     (clock, ids): (&dyn Clock, &dyn IdGenerator),
-    (committed, line): (&AtomicI64, &Queue),
+    (done, line): (&Done, &Queue),
 ) {
     let mut next = None;
     let taken = |(queued, waiting): (Queued, Waiting)| {
@@ -300,6 +314,8 @@ fn serve(
         let mut group = Group::default();
         match first {
             Queued::Bare(work) => {
+                // Whatever it does, no event tells it; and it answers by itself.
+                done.recent.forget();
                 work(&mut conn);
                 continue;
             }
@@ -320,8 +336,12 @@ fn serve(
             }
         }
         line.grouped(group.len());
-        match carry_out(&mut conn, &mut group, clock, ids) {
-            Ok(position) => committed.store(position, Ordering::Release),
+        match carry_out(&mut conn, &mut group, (clock, ids), &done.recent) {
+            Ok(Carried { position, changes }) => {
+                // Whoever sees the position finds the changes.
+                done.recent.push(changes);
+                done.position.store(position, Ordering::Release);
+            }
             Err(trouble) => group.fail(&StoreError::from(trouble)),
         }
         group.answer();
@@ -329,18 +349,25 @@ fn serve(
     }
 }
 
-/// All of the group in one transaction; answers the position of its last event. An error means that nothing of it is
-/// stored.
+/// What a group has done.
+struct Carried {
+    /// The position of the last event.
+    position: i64,
+    /// What changed, where somebody wants to know.
+    changes: Vec<Change>,
+}
+
+/// All of the group in one transaction. An error means that nothing of it is stored.
 fn carry_out(
     conn: &mut SqliteConnection,
     group: &mut Group,
-    clock: &dyn Clock,
-    ids: &dyn IdGenerator,
-) -> Result<i64, Trouble> {
+    stamps: (&dyn Clock, &dyn IdGenerator),
+    recent: &Recent,
+) -> Result<Carried, Trouble> {
     conn.batch_execute("begin immediate")?;
-    let done = run_all(conn, group, clock, ids).and_then(|position| {
+    let done = run_all(conn, group, stamps, recent).and_then(|carried| {
         conn.batch_execute("commit")?;
-        Ok(position)
+        Ok(carried)
     });
     if done.is_err() {
         // Fails where SQLite itself has rolled back already, as it does when the disk is full.
@@ -357,9 +384,9 @@ fn broken_off() -> Trouble {
 fn run_all(
     conn: &mut SqliteConnection,
     group: &mut Group,
-    clock: &dyn Clock,
-    ids: &dyn IdGenerator,
-) -> Result<i64, Trouble> {
+    (clock, ids): (&dyn Clock, &dyn IdGenerator),
+    recent: &Recent,
+) -> Result<Carried, Trouble> {
     let loaded = events::counters(conn)?;
     let mut write = Write { conn, turn: Turn::begin(loaded, clock, ids) };
     for job in &mut group.jobs {
@@ -372,7 +399,14 @@ fn run_all(
     if counters != loaded {
         events::store_counters(conn, &counters)?;
     }
-    Ok(counters.position)
+    let changes = if recent.wants(&happened) { changes(conn, &happened) } else { Vec::new() };
+    Ok(Carried { position: counters.position, changes })
+}
+
+/// What events changed. Where that cannot be read no write fails by it: the log tells it later.
+fn changes(conn: &mut SqliteConnection, happened: &[Event]) -> Vec<Change> {
+    let happened: Vec<Happened> = happened.iter().map(Happened::from).collect();
+    facts::told(conn, &happened).unwrap_or_default()
 }
 
 /// Carries out `work` in a savepoint, and takes it back where it says that it failed.
