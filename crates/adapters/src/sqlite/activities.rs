@@ -16,7 +16,7 @@ use super::{
     errors::Trouble,
     names,
     rows::{self, ActivityCells, ActivityTypes, StoredActivity, activity_columns},
-    schema::{activities, users},
+    schema::activities,
     sql,
     writer::Write,
 };
@@ -232,6 +232,8 @@ fn edit(
     patch: &ActivityPatch,
     precondition: &Precondition,
 ) -> Result<Edited, Trouble> {
+    const EDIT: &str = "update activities set verb = ?2, object = ?3, target = ?4, data = ?5, edited_at = ?6, \
+        version = ?7, moved_at = ifnull(?8, moved_at) where id = ?1";
     let Some(stored) = find(write.conn, id)? else { return Ok(Edited::Unknown) };
     if !precondition.holds_for(&stored) {
         return Ok(Edited::PreconditionFailed);
@@ -249,19 +251,17 @@ fn edit(
     }
     let stamp = write.turn.stamp();
     let Some(edited) = stored.edited(patch, stamp) else { return Ok(Edited::Edited(stored)) };
-    let columns = (
-        activities::verb.eq(edited.verb.as_str()),
-        activities::object.eq(edited.object.as_ref().map(Object::as_str)),
-        activities::target.eq(target.map(|key| key.0)),
-        activities::data.eq(edited.data.as_str()),
-        activities::edited_at.eq(edited.edited_at.map(feed_me_domain::Timestamp::micros)),
-        activities::version.eq(edited.version),
-    );
-    let row = activities::table.find(rows::blob(id.as_uuid()));
-    diesel::update(row.clone()).set(columns).execute(write.conn)?;
-    if edited.says_otherwise_than(&stored) {
-        diesel::update(row).set(activities::moved_at.eq(stamp.micros())).execute(write.conn)?;
-    }
+    let says = edited.says_otherwise_than(&stored);
+    sql::command(EDIT)
+        .bind(rows::blob(id.as_uuid()))
+        .bind(edited.verb.as_str())
+        .bind(edited.object.as_ref().map(Object::as_str))
+        .bind(target.map(|key| key.0))
+        .bind(edited.data.as_str())
+        .bind(edited.edited_at.map(feed_me_domain::Timestamp::micros))
+        .bind(i64::from(edited.version))
+        .bind(says.then(|| stamp.micros()))
+        .execute(write.conn)?;
     write.turn.record(EventKind::ActivityEdited, Some(edited.position()), Some(actor), target);
     Ok(Edited::Edited(edited))
 }
@@ -274,8 +274,8 @@ fn delete(write: &mut Write<'_>, id: ActivityId, precondition: &Precondition) ->
     let (actor, target) = keys_of(write.conn, id)?;
     write.turn.stamp();
     diesel::delete(activities::table.find(rows::blob(id.as_uuid()))).execute(write.conn)?;
-    diesel::update(users::table.find(actor.0))
-        .set(users::activities.eq(users::activities - 1))
+    sql::command("update users set activities = activities - 1 where key = ?1")
+        .bind(actor.0)
         .execute(write.conn)?;
     write.turn.record(EventKind::ActivityRemoved, Some(stored.position()), Some(actor), target);
     Ok(Deleted::Deleted)

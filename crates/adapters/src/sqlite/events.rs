@@ -11,7 +11,7 @@ use super::{
     SqliteStore,
     errors::Trouble,
     rows,
-    schema::{events, sequence},
+    schema::events,
     sql::{self, Bind},
 };
 
@@ -89,18 +89,16 @@ fn logged((position, at, kind, activity, user, other): Row) -> Result<LoggedEven
 
 /// The counters, which the transaction under way has locked.
 pub(super) fn counters(conn: &mut SqliteConnection) -> Result<Counters, Trouble> {
-    let columns = (sequence::position, sequence::stamp, sequence::user_key);
-    let (position, stamp, user_key) = sequence::table.select(columns).first(conn)?;
+    const COUNTERS: &str = "select position, stamp, user_key from sequence";
+    type Types = (sql_types::BigInt, sql_types::BigInt, sql_types::BigInt);
+    let (position, stamp, user_key) = sql::query::<Types>(COUNTERS).get_result::<(i64, i64, i64)>(conn)?;
     Ok(Counters { position, stamp: rows::timestamp(stamp)?, user_key })
 }
 
 pub(super) fn store_counters(conn: &mut SqliteConnection, counters: &Counters) -> Result<(), Trouble> {
-    let columns = (
-        sequence::position.eq(counters.position),
-        sequence::stamp.eq(counters.stamp.micros()),
-        sequence::user_key.eq(counters.user_key),
-    );
-    diesel::update(sequence::table).set(columns).execute(conn)?;
+    const STORE: &str = "update sequence set position = ?1, stamp = ?2, user_key = ?3";
+    let Counters { position, stamp, user_key } = *counters;
+    sql::command(STORE).bind(position).bind(stamp.micros()).bind(user_key).execute(conn)?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use super::{
     SqliteStore,
     errors::Trouble,
     names, relations, rows,
-    schema::{follow_windows, follows, users},
+    schema::{follow_windows, follows},
     sql::{self, Bind},
     writer::Write,
 };
@@ -130,6 +130,7 @@ fn follow(
     keys: &Keys,
     from: Option<FollowFrom>,
 ) -> Result<Followed, Trouble> {
+    const MOVE: &str = "update follows set visible_from = ?1 where follower = ?2 and followee = ?3";
     let Some(followee) = keys.get(&followee_name).copied() else {
         return Ok(Followed::Unknown(followee_name));
     };
@@ -157,9 +158,8 @@ fn follow(
         FollowStep::Moved(current) => {
             write.turn.record(EventKind::FollowChanged, None, Some(follower), Some(followee));
             write.turn.note(Before::of_edge(&edge));
-            diesel::update(follows::table.find((follower.0, followee.0)))
-                .set(follows::visible_from.eq(current.from.map(Timestamp::micros)))
-                .execute(write.conn)?;
+            let bound = sql::command(MOVE).bind(current.from.map(Timestamp::micros));
+            bound.bind(follower.0).bind(followee.0).execute(write.conn)?;
             Followed::Already(told(current))
         }
         FollowStep::Already(current) => Followed::Already(told(current)),
@@ -238,12 +238,11 @@ fn count(
     followee: UserKey,
     change: i64,
 ) -> Result<(), Trouble> {
-    diesel::update(users::table.find(follower.0))
-        .set(users::following.eq(users::following + change))
-        .execute(conn)?;
-    diesel::update(users::table.find(followee.0))
-        .set(users::followers.eq(users::followers + change))
-        .execute(conn)?;
+    const FOLLOWING: &str = "update users set following = following + ?1 where key = ?2";
+    const FOLLOWERS: &str = "update users set followers = followers + ?1 where key = ?2";
+    for (text, user) in [(FOLLOWING, follower), (FOLLOWERS, followee)] {
+        sql::command(text).bind(change).bind(user.0).execute(conn)?;
+    }
     Ok(())
 }
 

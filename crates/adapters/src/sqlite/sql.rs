@@ -1,7 +1,8 @@
 //! SQL by hand, where the query builder has no words: loops in a fixed order, row values, JSON as a table.
 //!
-//! Unlike diesel's `sql_query`, what is asked here is kept as a prepared statement, and rows are read by position into
-//! tuples, their types stated.
+//! Unlike diesel's `sql_query` and `update`, what is asked here is kept as a prepared statement, and rows are read by position
+//! into tuples, their types stated. To prepare the six statements around each commit anew took a quarter of the writer's
+//! time, so those are asked here too.
 
 use std::{borrow::Cow, marker::PhantomData};
 

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection};
 use feed_me_domain::{
     NewActivity,
     changes::Happened,
@@ -24,7 +24,7 @@ use feed_me_domain::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, activities, errors::Trouble, events, facts, recent::Recent};
+use super::{Access, activities, errors::Trouble, events, facts, recent::Recent, sql};
 use crate::{
     under_way::ScopeGuard,
     watch::{Line, Queue, Waiting},
@@ -364,9 +364,9 @@ fn carry_out(
     stamps: (&dyn Clock, &dyn IdGenerator),
     recent: &Recent,
 ) -> Result<Carried, Trouble> {
-    conn.batch_execute("begin immediate")?;
+    say(conn, "begin immediate")?;
     let done = run_all(conn, group, stamps, recent).and_then(|carried| {
-        conn.batch_execute("commit")?;
+        say(conn, "commit")?;
         Ok(carried)
     });
     if done.is_err() {
@@ -374,6 +374,12 @@ fn carry_out(
         let _ = conn.batch_execute("rollback");
     }
     done
+}
+
+/// Says something about the transaction, by a statement that stays prepared.
+fn say(conn: &mut SqliteConnection, words: &'static str) -> Result<(), Trouble> {
+    sql::command(words).execute(conn)?;
+    Ok(())
 }
 
 /// A disk that is full makes SQLite roll the whole transaction back, not the one write that found it so.
@@ -412,12 +418,12 @@ fn changes(conn: &mut SqliteConnection, happened: &[Event]) -> Vec<Change> {
 /// Carries out `work` in a savepoint, and takes it back where it says that it failed.
 fn in_savepoint(write: &mut Write<'_>, work: impl FnOnce(&mut Write<'_>) -> bool) -> Result<(), Trouble> {
     let checkpoint = write.turn.checkpoint();
-    write.conn.batch_execute("savepoint job")?;
+    say(write.conn, "savepoint job")?;
     if !work(write) {
         write.conn.batch_execute("rollback to job").map_err(|_| broken_off())?;
         write.turn.roll_back_to(checkpoint);
     }
-    write.conn.batch_execute("release job")?;
+    say(write.conn, "release job")?;
     Ok(())
 }
 

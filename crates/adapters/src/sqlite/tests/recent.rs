@@ -154,10 +154,11 @@ async fn shown(stores: &Stores, query: &FeedQuery) -> usize {
 async fn the_index_takes_a_write_in_without_reading() {
     let (World { store, folder: _folder, .. }, ivan) = asked().await;
     let store = Arc::new(store);
-    let (index, stores) = FeedIndex::over(&Stores::of(store.clone()), store.clone(), IndexOptions {
-        stale_after: Duration::from_hours(1),
-        ..IndexOptions::default()
-    });
+    let (index, stores) = FeedIndex::over(
+        &Stores::of(store.clone()),
+        store.clone(),
+        IndexOptions { stale_after: Duration::from_hours(1), ..IndexOptions::default() },
+    );
     index.fill().await.unwrap();
     let nobody: Arc<dyn Watch> = Arc::new(NoReads);
     store.queue(Line::Read).watch(&nobody);
