@@ -305,11 +305,7 @@ fn serve(
         queued
     };
     while let Some(first) = next.take().or_else(|| jobs.blocking_recv().map(taken)) {
-        if 1 < group_max {
-            // Where every core is busy, whoever is about to write does so before us, and shares the commit: of 32 clients on
-            // one core, about a tenth more writes a second.
-            std::thread::yield_now();
-        }
+        give_way();
         let begun = Instant::now();
         let mut group = Group::default();
         match first {
@@ -366,7 +362,9 @@ fn carry_out(
 ) -> Result<Carried, Trouble> {
     say(conn, "begin immediate")?;
     let done = run_all(conn, group, stamps, recent).and_then(|carried| {
+        give_way();
         say(conn, "commit")?;
+        give_way();
         Ok(carried)
     });
     if done.is_err() {
@@ -374,6 +372,13 @@ fn carry_out(
         let _ = conn.batch_execute("rollback");
     }
     done
+}
+
+/// Lets others have the processor, where every core is busy: readers do not wait for the whole of a commit's work, and whoever is
+/// about to write does so first, and shares the commit. With server and writer on one core, the friends feed's p99 under a
+/// mixed load at its peak was 0.4 ms instead of 0.8, and 32 clients posted an eighth more.
+fn give_way() {
+    std::thread::yield_now();
 }
 
 /// Says something about the transaction, by a statement that stays prepared.
@@ -397,8 +402,10 @@ fn run_all(
     let mut write = Write { conn, turn: Turn::begin(loaded, clock, ids) };
     for job in &mut group.jobs {
         in_savepoint(&mut write, |write| job.run(write))?;
+        give_way();
     }
     post_all(&mut write, &mut group.posts)?;
+    give_way();
     let Write { conn, turn } = write;
     let (counters, happened) = turn.finish();
     events::append(conn, &happened)?;
