@@ -38,15 +38,6 @@ async fn the_writer_keeps_what_it_answered_and_the_readers_cannot_write() {
 }
 
 #[tokio::test]
-async fn sqlite_is_compiled_so_that_a_statement_is_planned_once() {
-    let world = World::new().await;
-    let asks = "select sqlite_compileoption_used('ENABLE_QPSG')";
-    let is_stable: i64 =
-        world.store.read(move |conn| Ok(query::<BigInt>(asks).get_result(conn)?)).await.unwrap();
-    assert_eq!(is_stable, 1, "`.cargo/config.toml` was not heard");
-}
-
-#[tokio::test]
 async fn migrations_go_up_down_and_up_again() {
     let world = World::new().await;
     assert_eq!(world.store.ready().await, Ok(()));
