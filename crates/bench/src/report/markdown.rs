@@ -172,6 +172,7 @@ microseconds for one it is milliseconds for 1,000.
 within feed-me's own middleware, answered by the same number of workers on the same core in the same run. The first figure is \
 requests by CPU second, which other programs on the machine hardly disturb, the one in brackets is the rate.
 * `alone-…` is one client that reads first pages of users with about so many followees: its latency is the time of a page.
+* `…-anew` are the same pages from a server that keeps none (`feed.page_memory = 0`): what a page costs that nobody asked for lately.
 * The latencies of a mixed load are those of its friends feeds. Latencies of a closed loop grow with its connections; only \
 `mixed-at-half-rate` is an open loop, where a request counts from the time at which it was due.
 * Every answer was checked: a page has status 200 and 20 items, a post and a follow 201, an unfollow 204.
