@@ -19,6 +19,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use feed_me_domain::{FeedKind, FeedMark, Username, services::FeedService};
@@ -29,6 +30,8 @@ use crate::{accept::FeedForm, links::Asked, reply::Reply, shared::Shared};
 
 /// What a page takes beside its text and its key.
 const OVERHEAD_BYTES: usize = 500;
+/// How long a page is kept that nobody asks for: it may show somebody who was erased meanwhile.
+const IDLE_MAX: Duration = Duration::from_mins(10);
 /// Of how many pages it is remembered where they were read last, in 8 bytes each.
 const REMEMBERED: usize = 1 << 16;
 /// In how many places a page may be remembered: a cache line of them. With one place, pages that shared it drove each other
@@ -70,7 +73,11 @@ impl KeptPages {
         let weight = |key: &Arc<str>, page: &Arc<KeptPage>| {
             u32::try_from(key.len() + page.reply.size() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
         };
-        let pages = Cache::builder().max_capacity(memory).weigher(weight).build_with_hasher(hasher.clone());
+        let pages = Cache::builder()
+            .max_capacity(memory)
+            .weigher(weight)
+            .time_to_idle(IDLE_MAX)
+            .build_with_hasher(hasher.clone());
         let read_last = (0..REMEMBERED).map(|_| AtomicU64::new(0)).collect();
         Self { pages, read_last, hasher, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
@@ -89,7 +96,12 @@ impl KeptPages {
     fn find(&self, key: &str, feeds: &FeedService) -> Option<Reply> {
         let page = self.pages.get(key)?;
         let position = page.position.load(Ordering::Relaxed);
-        let by_now = feeds.unchanged(page.kind, &page.owner, FeedMark { copy: page.copy, position })?;
+        let since = FeedMark { copy: page.copy, position };
+        let Some(by_now) = feeds.unchanged(page.kind, &page.owner, since) else {
+            // It would never be right again, and may show what is to be forgotten.
+            self.pages.invalidate(key);
+            return None;
+        };
         if position < by_now.position {
             page.position.fetch_max(by_now.position, Ordering::Relaxed);
         }
