@@ -62,16 +62,7 @@ impl FeedFacts for MemoryStore {
         // Positions are dense, so the place of the first one wanted is known.
         let passed = after.saturating_add(1).saturating_sub(first(&state));
         let skip = usize::try_from(passed.max(0)).unwrap_or(usize::MAX);
-        let events = state.events.iter().skip(skip).take(take).map(|event| Happened {
-            position: event.position,
-            kind: event.kind,
-            activity: event.activity.map(|position| position.id),
-            published: event.activity.map(|position| position.published),
-            user: event.user,
-            other: event.other,
-            before: event.before.clone(),
-        });
-        let events: Vec<Happened> = events.collect();
+        let events: Vec<Happened> = state.events.iter().skip(skip).take(take).map(Happened::from).collect();
         Ok(found(&state, &Asked::about(&events)).told(&events))
     }
 

@@ -40,20 +40,14 @@ pub(super) struct Watched {
     waiting: IntGaugeVec,
     expected_wait: [Gauge; 2],
     position: IntGauge,
-    bodies: BodyMetrics,
-    kept_pages: Option<PageMetrics>,
+    bodies: CacheMetrics,
+    kept_pages: Option<CacheMetrics>,
     index: Option<IndexMetrics>,
     instances: InstanceMetrics,
 }
 
-struct BodyMetrics {
-    hits: IntCounter,
-    misses: IntCounter,
-    entries: IntGauge,
-    bytes: IntGauge,
-}
-
-struct PageMetrics {
+/// Of something that is kept in case it is asked for again.
+struct CacheMetrics {
     hits: IntCounter,
     misses: IntCounter,
     entries: IntGauge,
@@ -101,8 +95,8 @@ impl Watched {
                 "feedme_event_position",
                 "The position of the last event that this instance knows of.",
             ),
-            bodies: BodyMetrics::new(registry),
-            kept_pages: sources.kept_pages.as_ref().map(|_| PageMetrics::new(registry)),
+            bodies: CacheMetrics::of_bodies(registry),
+            kept_pages: sources.kept_pages.as_ref().map(|_| CacheMetrics::of_pages(registry)),
             index: sources.index.is_some().then(|| IndexMetrics::new(registry)),
             instances: InstanceMetrics::new(registry, &sources),
             sources,
@@ -127,9 +121,10 @@ impl Watched {
         for (expected, queue) in self.expected_wait.iter().zip(self.sources.queues.all()) {
             expected.set(queue.expected_wait().as_secs_f64());
         }
-        self.bodies.look(&self.sources.bodies);
+        let bodies = &self.sources.bodies;
+        self.bodies.show(bodies.hits_and_misses(), bodies.kept());
         if let (Some(metrics), Some(pages)) = (&self.kept_pages, &self.sources.kept_pages) {
-            metrics.look(pages);
+            metrics.show(pages.hits_and_misses(), pages.kept());
         }
         let mut position = load.position;
         if let (Some(metrics), Some(index)) = (&self.index, &self.sources.index) {
@@ -140,8 +135,8 @@ impl Watched {
     }
 }
 
-impl BodyMetrics {
-    fn new(registry: &Registry) -> Self {
+impl CacheMetrics {
+    fn of_bodies(registry: &Registry) -> Self {
         Self {
             hits: counter(
                 registry,
@@ -158,17 +153,7 @@ impl BodyMetrics {
         }
     }
 
-    fn look(&self, bodies: &Bodies) {
-        let ((hits, misses), (entries, bytes)) = (bodies.hits_and_misses(), bodies.kept());
-        follow(&self.hits, hits);
-        follow(&self.misses, misses);
-        self.entries.set(number(entries));
-        self.bytes.set(number(bytes));
-    }
-}
-
-impl PageMetrics {
-    fn new(registry: &Registry) -> Self {
+    fn of_pages(registry: &Registry) -> Self {
         Self {
             hits: counter(
                 registry,
@@ -181,8 +166,7 @@ impl PageMetrics {
         }
     }
 
-    fn look(&self, pages: &KeptPages) {
-        let ((hits, misses), (entries, bytes)) = (pages.hits_and_misses(), pages.kept());
+    fn show<N: TryInto<i64>>(&self, (hits, misses): (u64, u64), (entries, bytes): (N, N)) {
         follow(&self.hits, hits);
         follow(&self.misses, misses);
         self.entries.set(number(entries));
