@@ -92,6 +92,8 @@ pub struct FeedIndex {
     reached: AtomicI64,
     /// The same, for whoever waits for it.
     moved: watch::Sender<i64>,
+    /// How often the log could not be read for a write that waited.
+    failed_looks: AtomicU64,
     /// How often the log had lost its end when the copy was begun.
     breaks: AtomicU64,
     /// A position that answers went out for without having been taken in: until then nothing is read here.
@@ -148,6 +150,7 @@ impl FeedIndex {
             is_level: AtomicBool::new(false),
             reached: AtomicI64::new(0),
             moved: watch::Sender::new(0),
+            failed_looks: AtomicU64::new(0),
             breaks: AtomicU64::new(0),
             owed: AtomicI64::new(0),
             started: Instant::now(),

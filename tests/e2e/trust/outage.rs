@@ -10,7 +10,7 @@ use crate::kit::{Place, Store, World};
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(600);
 /// What an answer may take beyond the time-out: the machine may be busy.
-const SLACK: Duration = Duration::from_secs(3);
+const SLACK: Duration = Duration::from_secs(1);
 /// How soon everything works again after the database is back.
 const RECOVERY_MAX: Duration = Duration::from_secs(2);
 /// How long the load lasts while the database is away, and while it is there before and after.

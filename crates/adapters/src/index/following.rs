@@ -89,14 +89,29 @@ impl FeedIndex {
     }
 
     async fn reach(&self, position: i64) -> Result<(), StoreError> {
+        let failed_looks = self.failed_looks.load(Ordering::Acquire);
         let _turn = self.turn.lock().await;
         // Who had the turn before may have taken this in as well.
         while self.reached.load(Ordering::Acquire) < position {
             let recent = self.recent();
             if !recent.is_empty() {
                 self.take(&recent).await?;
-            } else if !self.step().await? {
-                return Err(StoreError::Unavailable("the log does not show what was committed".to_owned()));
+                continue;
+            }
+            if self.failed_looks.load(Ordering::Acquire) != failed_looks {
+                // Otherwise each of those who wait would wait for a database that is away, one after the other.
+                return Err(StoreError::Unavailable("the log could not be read a moment ago".to_owned()));
+            }
+            match self.step().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let detail = "the log does not show what was committed";
+                    return Err(StoreError::Unavailable(detail.to_owned()));
+                }
+                Err(error) => {
+                    self.failed_looks.fetch_add(1, Ordering::AcqRel);
+                    return Err(error);
+                }
             }
         }
         Ok(())
