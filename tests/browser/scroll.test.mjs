@@ -166,6 +166,34 @@ test("the end of a feed is said to be the end", async () => {
   });
 });
 
+test("the walk goes on also in a browser that tells late what comes into view", async () => {
+  await world.users("late");
+  const activities = Array.from({ length: 65 }, (_, number) => ({ actor: "late", verb: "note", object: String(number) }));
+  await world.ask("POST", "/v1/activities/batch", { activities });
+  await on(world, { user: "late", at: "#/own" }, async (page) => {
+    await page.addInitScript(() => {
+      // As under load: what was seen in several frames is handed over at once, the oldest first.
+      window.IntersectionObserver = class extends IntersectionObserver {
+        constructor(tell, options) {
+          const held = [];
+          super((moments) => {
+            held.push(...moments);
+            if (held.length === moments.length) setTimeout(() => tell(held.splice(0)), 500);
+          }, options);
+        }
+      };
+    });
+    await page.reload();
+    await articles(page).first().waitFor();
+    await page.mouse.move(600, 500);
+    await until("the end is reached", async () => {
+      await page.mouse.wheel(0, 3000);
+      return page.getByText("You have reached the end.").isVisible();
+    });
+    assert.equal(await articles(page).count(), 65);
+  });
+});
+
 test("while the server is away nothing is asked over and over, and one can go on when it is back", async () => {
   const own = await World.start();
   await own.users("loner");

@@ -127,8 +127,9 @@ export function Endless({ walk, list, label, empty, children, noun = "activity",
   useEffect(() => {
     const watch = (element, wanted, fetch) => {
       if (!element || !wanted) return () => {};
-      const observer = new IntersectionObserver(([edge]) => {
-        if (edge.isIntersecting) fetch().catch(told);
+      // A busy browser tells of several moments at once, the oldest first: the last one is how it is.
+      const observer = new IntersectionObserver((moments) => {
+        if (moments.at(-1).isIntersecting) fetch().catch(told);
       }, { rootMargin: AHEAD });
       observer.observe(element);
       return () => observer.disconnect();
