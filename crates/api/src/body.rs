@@ -5,7 +5,7 @@ use std::{future::Future, marker::PhantomData, pin::Pin, time::Duration};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap},
 };
 use futures_util::StreamExt;
 
@@ -70,9 +70,18 @@ impl<R: BodyRule> FromRequest for Body<R> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let checked = check_head(request, R::MEDIA_TYPES, R::BYTES_MAX);
-        let mut payload = payload.take();
-        Box::pin(async move {
+        Box::pin(Self::arriving(request.headers(), payload.take()))
+    }
+}
+
+impl<R: BodyRule> Body<R> {
+    /// The body of a request with these headers. They are looked at now, and what is wrong with them is told when asked for it.
+    pub fn arriving(
+        headers: &HeaderMap,
+        mut payload: Payload,
+    ) -> impl Future<Output = Result<Self, Failure>> + use<R> {
+        let checked = check_head(headers, R::MEDIA_TYPES, R::BYTES_MAX);
+        async move {
             let form = checked?;
             let arrival = read(&mut payload, R::BYTES_MAX);
             let bytes =
@@ -82,7 +91,7 @@ impl<R: BodyRule> FromRequest for Body<R> {
                 Form::Unnamed(failure) if !bytes.is_empty() => Err(failure),
                 form => Ok(Self { bytes, is_ndjson: matches!(form, Form::Lines), rule: PhantomData }),
             }
-        })
+        }
     }
 }
 
@@ -94,8 +103,8 @@ enum Form {
     Unnamed(Failure),
 }
 
-fn check_head(request: &HttpRequest, media_types: &[&str], bytes_max: usize) -> Result<Form, Failure> {
-    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+fn check_head(headers: &HeaderMap, media_types: &[&str], bytes_max: usize) -> Result<Form, Failure> {
+    let header = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(length) = header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok())
         && (bytes_max as u64) < length
     {

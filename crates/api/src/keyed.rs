@@ -1,10 +1,13 @@
 //! Requests that may be sent again: `Idempotency-Key`.
 
-use actix_web::{HttpRequest, http::header::HeaderName};
+use std::rc::Rc;
+
+use actix_web::{HttpRequest, dev::RequestHead, http::header::HeaderName};
 use feed_me_domain::{Attempt, Error, Keyed, RequestKey, StoredAnswer};
 
 use crate::{
     auth::acting::credential_of,
+    passage::Passage,
     problem::{self, Failure},
     reply::{Answer, Reply},
     services::Services,
@@ -12,12 +15,26 @@ use crate::{
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// A request, as far as its key follows from it: whether the framework has routed it or not.
+pub struct Sent<'r> {
+    /// Its first line and its headers.
+    pub head: &'r RequestHead,
+    /// What is known of it.
+    pub passage: Option<Rc<Passage>>,
+}
+
+impl<'r> From<&'r HttpRequest> for Sent<'r> {
+    fn from(request: &'r HttpRequest) -> Self {
+        Self { head: request.head(), passage: Passage::of(request) }
+    }
+}
+
 /// Carries out a `POST`, or gives again what it was answered before. `answer` turns the outcome into the one answer that
 /// is both given and stored; `write` reads the body and asks the service. The key comes first: a request that was
 /// answered is not judged again.
 pub async fn once<T, A, W>(
     services: &Services,
-    request: &HttpRequest,
+    sent: impl Into<Sent<'_>>,
     body: &[u8],
     answer: A,
     write: W,
@@ -26,13 +43,13 @@ where
     A: Fn(&T) -> Result<StoredAnswer, Failure> + Clone + Send + Sync + 'static,
     W: AsyncFnOnce(Option<Keyed<T>>) -> Result<Attempt<T>, Failure>,
 {
-    carried_out(services, request, body, answer, |answer| answer, write).await
+    carried_out(services, sent.into(), body, answer, |answer| answer, write).await
 }
 
 /// The same for an answer that holds a secret: only the fact of it is stored, and it is not given again.
 pub async fn once_with_secret<T, A, W>(
     services: &Services,
-    request: &HttpRequest,
+    sent: impl Into<Sent<'_>>,
     body: &[u8],
     answer: A,
     write: W,
@@ -41,13 +58,13 @@ where
     A: Fn(&T) -> Result<StoredAnswer, Failure> + Clone + Send + Sync + 'static,
     W: AsyncFnOnce(Option<Keyed<T>>) -> Result<Attempt<T>, Failure>,
 {
-    let answered = carried_out(services, request, body, answer, StoredAnswer::without_its_secret, write);
+    let answered = carried_out(services, sent.into(), body, answer, StoredAnswer::without_its_secret, write);
     answered.await.map(Reply::never_kept)
 }
 
 async fn carried_out<T, A, W>(
     services: &Services,
-    request: &HttpRequest,
+    sent: Sent<'_>,
     body: &[u8],
     answer: A,
     kept: fn(StoredAnswer) -> StoredAnswer,
@@ -57,7 +74,7 @@ where
     A: Fn(&T) -> Result<StoredAnswer, Failure> + Clone + Send + Sync + 'static,
     W: AsyncFnOnce(Option<Keyed<T>>) -> Result<Attempt<T>, Failure>,
 {
-    let key = key_of(request, body)?;
+    let key = key_of(&sent, body)?;
     if let Some(key) = key {
         match services.idempotency.check(key).await? {
             Some(Attempt::Replayed(stored)) => return Ok(Reply::replayed(&stored)),
@@ -76,8 +93,8 @@ where
 }
 
 /// The key of a request: its scope is credential, method and path, its content query and body.
-fn key_of(request: &HttpRequest, body: &[u8]) -> Result<Option<RequestKey>, Failure> {
-    let mut lines = request.headers().get_all(HEADER);
+fn key_of(Sent { head, passage }: &Sent<'_>, body: &[u8]) -> Result<Option<RequestKey>, Failure> {
+    let mut lines = head.headers.get_all(HEADER);
     let Some(line) = lines.next() else { return Ok(None) };
     let refused = |why: &str| Err(Failure::new(problem::INVALID_KEY, format!("the Idempotency-Key {why}")));
     if lines.next().is_some() {
@@ -92,10 +109,10 @@ fn key_of(request: &HttpRequest, body: &[u8]) -> Result<Option<RequestKey>, Fail
         return refused("has more than the 255 characters it may have");
     }
     // Without authentication all callers are one.
-    let credential = credential_of(request);
-    let (method, path) = (request.method().as_str(), request.uri().path());
+    let credential = credential_of(passage.as_deref());
+    let (method, path) = (head.method.as_str(), head.uri.path());
     let scope: [&[u8]; 4] = [&credential, method.as_bytes(), path.as_bytes(), key.as_bytes()];
-    Ok(Some(RequestKey::new(&scope, &[request.query_string().as_bytes(), body])))
+    Ok(Some(RequestKey::new(&scope, &[head.uri.query().unwrap_or_default().as_bytes(), body])))
 }
 
 #[cfg(test)]
@@ -107,7 +124,7 @@ mod tests {
     fn key(path: &str, header: &[u8], body: &[u8]) -> Result<Option<RequestKey>, Failure> {
         let value = actix_web::http::header::HeaderValue::from_bytes(header).unwrap();
         let request = TestRequest::post().uri(path).append_header((HEADER, value)).to_http_request();
-        key_of(&request, body)
+        key_of(&(&request).into(), body)
     }
 
     #[test]
@@ -128,6 +145,7 @@ mod tests {
             assert_eq!(key("/", header, b"").unwrap_err().kind, problem::INVALID_KEY);
         }
         assert!(key("/", "k".repeat(255).as_bytes(), b"").unwrap().is_some());
-        assert_eq!(key_of(&TestRequest::post().to_http_request(), b"").unwrap(), None);
+        let keyless = TestRequest::post().to_http_request();
+        assert_eq!(key_of(&(&keyless).into(), b"").unwrap(), None);
     }
 }

@@ -33,6 +33,11 @@ use crate::{
 /// How many writes wait before the next has to wait outside.
 const QUEUE_MAX: usize = 1024;
 
+/// How many pages the log of writes has before they are put into their places; the log is 16 MB then. The more there are, the
+/// more of them are of the same places, which are written and waited for once: with SQLite's 1,000, 32 clients posted a tenth
+/// less (13,300 to 14,800 a second instead of 12,200 to 12,900, size S, quiet rounds of one run); with 8,000 no more than so.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
 /// What a write works with.
 pub(super) struct Write<'a> {
     pub(super) conn: &'a mut SqliteConnection,
@@ -86,7 +91,9 @@ impl Writer {
             patience.as_millis()
         );
         if let Access::ReadWrite { pages_max } = access {
-            pragmas.push_str("pragma journal_mode = wal;");
+            pragmas.push_str(&format!(
+                "pragma journal_mode = wal; pragma wal_autocheckpoint = {CHECKPOINT_PAGES};"
+            ));
             let limit = pages_max.map(|pages| format!("pragma max_page_count = {pages};"));
             pragmas.extend(limit);
         }

@@ -21,22 +21,22 @@ impl FromRequest for Acting {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let acting = Passage::of(request).and_then(|passage| passage.acting().cloned());
-        ready(acting.ok_or_else(|| Failure::internal("a request was let in without a word who sent it")))
+        ready(Self::of(Passage::of(request).as_deref()))
     }
 }
 
 /// What the idempotency keys of a request are told apart by.
-pub fn credential_of(request: &HttpRequest) -> Vec<u8> {
-    let passage = Passage::of(request);
-    passage
-        .as_ref()
-        .and_then(|passage| passage.acting())
-        .map(|acting| acting.0.credential())
-        .unwrap_or_default()
+pub fn credential_of(passage: Option<&Passage>) -> Vec<u8> {
+    passage.and_then(Passage::acting).map(|acting| acting.0.credential()).unwrap_or_default()
 }
 
 impl Acting {
+    /// Who sent a request of which this is known.
+    pub fn of(passage: Option<&Passage>) -> Result<Self, Failure> {
+        let acting = passage.and_then(Passage::acting).cloned();
+        acting.ok_or_else(|| Failure::internal("a request was let in without a word who sent it"))
+    }
+
     /// Refuses to act in the name of another. Where there is no name yet, that is told as a fault elsewhere.
     pub fn as_actor(&self, actor: Option<&Username>) -> Result<(), Failure> {
         Ok(actor.map_or(Ok(()), |actor| self.0.may_act_as(actor))?)

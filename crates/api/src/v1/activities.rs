@@ -10,13 +10,15 @@ use serde::Serialize;
 use crate::{
     auth::acting::Acting,
     body::{Body, Json, Patch},
-    etag, keyed,
+    etag,
+    keyed::{self, Sent},
+    links::Asked,
     members::{self, Members},
     names::PathNames,
     problem::Failure,
     query::Query,
     reply::{Answer, Reply, written},
-    shared::Api,
+    shared::{Api, Shared},
     views::ActivityView,
 };
 
@@ -25,9 +27,20 @@ const MEMBERS: &[&str] = &["actor", "verb", "object", "target", "published", "ex
 
 /// Post an activity.
 pub async fn post(api: Api, acting: Acting, request: HttpRequest, body: Body<Json>) -> Answer {
-    let origin = api.origin(&request);
+    posted(&api, &acting, (&request).into(), (&request).into(), &body).await
+}
+
+/// Post an activity, whichever way its request came.
+pub async fn posted(
+    api: &Shared,
+    acting: &Acting,
+    asked: Asked<'_>,
+    sent: Sent<'_>,
+    body: &Body<Json>,
+) -> Answer {
+    let origin = api.origin(asked);
     let answer = move |stored: &Stored| answer(stored, &origin);
-    keyed::once(&api.services, &request, &body.bytes, answer, async |keyed| {
+    keyed::once(&api.services, sent, &body.bytes, answer, async |keyed| {
         let draft = read(Members::strict(members::text(&body.bytes)?, MEMBERS)?);
         acting.as_actor(draft.actor.as_ref())?;
         let posted = api.services.activities.post(draft, keyed).await?;
