@@ -3,7 +3,7 @@
 //! A request goes guard ([`auth`]) → route ([`v1`], [`classic`], [`operation`]) → handler → service → port. What all handlers share is
 //! small and apart: the way in ([`body`], [`members`], [`names`], [`query`], [`keyed`]), the way out ([`views`],
 //! [`reply`], [`problem`], [`error`], [`finish`]), who is let in ([`entry`], with [`shedding`], [`limits`] and
-//! [`auth`]; [`traffic`] says what each route takes; pages of feeds have a [`short_way`] past the framework), and what is known and told about it ([`passage`], [`observe`], [`metrics`],
+//! [`auth`]; [`traffic`] says what each route takes; pages of feeds and posts have a [`short_way`] past the framework), and what is known and told about it ([`passage`], [`observe`], [`metrics`],
 //! [`traces`], [`openapi`]).
 //!
 //! Around it stands the binary: [`cli`] says what can be typed, [`commands`] does it, with [`settings`] and [`logging`];
