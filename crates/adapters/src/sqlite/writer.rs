@@ -91,11 +91,9 @@ impl Writer {
             patience.as_millis()
         );
         if let Access::ReadWrite { pages_max } = access {
-            pragmas.push_str(&format!(
-                "pragma journal_mode = wal; pragma wal_autocheckpoint = {CHECKPOINT_PAGES};"
-            ));
+            let log = format!("pragma journal_mode = wal; pragma wal_autocheckpoint = {CHECKPOINT_PAGES};");
             let limit = pages_max.map(|pages| format!("pragma max_page_count = {pages};"));
-            pragmas.extend(limit);
+            pragmas.extend([Some(log), limit].into_iter().flatten());
         }
         conn.batch_execute(&pragmas).map_err(|error| error.to_string())?;
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
