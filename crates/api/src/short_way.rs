@@ -10,8 +10,8 @@
 //! A first page took about a tenth less CPU by it (of 1,000 users 19.5 µs instead of 21.7, medians of eight interleaved runs
 //! on a machine that was not quiet). Half of that is that its futures are small: as long as each layer took the next one by
 //! value they had 24 kB, which were moved for every request and drove everything else out of the cache.
-//! A post gains less, as most of its cost is the commit: of three interleaved rounds of 32 clients the short way did 3 to 8 %
-//! more in each (size S, SQLite; one round, of 56 % more, is not counted).
+//! A post gains less, as most of its cost is the commit: with 32 clients 3 and 8 % more of them a second in two of three
+//! interleaved rounds (size S, SQLite); the third, with 56 %, is no measure.
 
 use std::{
     pin::{Pin, pin},
