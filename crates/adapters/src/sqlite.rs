@@ -7,6 +7,7 @@
 mod activities;
 mod application_keys;
 mod backup;
+mod checkpoints;
 mod development;
 mod errors;
 mod events;

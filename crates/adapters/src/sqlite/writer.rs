@@ -4,8 +4,10 @@
 //! stored once, and one commit, with its one wait for the disk, serves them all. Nobody is answered before it. Posts, which
 //! are most of all writes, share a savepoint and their statements too: where the disk is fast, that is what they wait for.
 
+mod company;
+mod group;
+
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -24,7 +26,18 @@ use feed_me_domain::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, activities, errors::Trouble, events, facts, recent::Recent, sql};
+use self::{
+    company::Company,
+    group::{Group, Job, Post, Task, caught},
+};
+use super::{
+    Access, activities,
+    checkpoints::{self, Checkpoints},
+    errors::Trouble,
+    events, facts,
+    recent::Recent,
+    sql,
+};
 use crate::{
     under_way::ScopeGuard,
     watch::{Line, Queue, Waiting},
@@ -32,11 +45,6 @@ use crate::{
 
 /// How many writes wait before the next has to wait outside.
 const QUEUE_MAX: usize = 1024;
-
-/// How many pages the log of writes has before they are put into their places; the log is 16 MB then. The more there are, the
-/// more of them are of the same places, which are written and waited for once: with SQLite's 1,000, 32 clients posted a tenth
-/// less (13,300 to 14,800 a second instead of 12,200 to 12,900, size S, quiet rounds of one run); with 8,000 no more than so.
-const CHECKPOINT_PAGES: u32 = 4_000;
 
 /// What a write works with.
 pub(super) struct Write<'a> {
@@ -50,6 +58,7 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     patience: Duration,
     pub(super) line: Arc<Queue>,
+    company: Arc<Company>,
     done: Arc<Done>,
 }
 
@@ -91,7 +100,8 @@ impl Writer {
             patience.as_millis()
         );
         if let Access::ReadWrite { pages_max } = access {
-            let log = format!("pragma journal_mode = wal; pragma wal_autocheckpoint = {CHECKPOINT_PAGES};");
+            let log =
+                format!("pragma journal_mode = wal; pragma wal_autocheckpoint = {};", checkpoints::PAGES_MAX);
             let limit = pages_max.map(|pages| format!("pragma max_page_count = {pages};"));
             pragmas.extend([Some(log), limit].into_iter().flatten());
         }
@@ -99,14 +109,25 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let done = Arc::<Done>::default();
         let line = Queue::new(Line::Write, 1, group_max);
+        let company = Arc::<Company>::default();
+        let mut checkpoints = match access {
+            Access::ReadWrite { .. } => Some(Checkpoints::start(url).map_err(|error| error.to_string())?),
+            Access::ReadOnly => None,
+        };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn({
-                let (done, line) = (done.clone(), line.clone());
-                move || serve(conn, jobs, group_max, (&*clock, &*ids), (&done, &line))
+                let (company, done, line) = (company.clone(), done.clone(), line.clone());
+                move || {
+                    let work =
+                        Work { clock: &*clock, ids: &*ids, company: &company, done: &done, line: &line };
+                    work.serve(&mut conn, checkpoints.as_mut(), jobs, group_max);
+                    // Before the connection: the last one that closes carries the whole log over.
+                    drop(checkpoints);
+                }
             })
             .map_err(|error| error.to_string())?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), patience, line, done })
+        Ok(Self { queue: Some(queue), thread: Some(thread), patience, line, company, done })
     }
 
     /// The position of the last event that was committed by this writer.
@@ -169,7 +190,10 @@ impl Writer {
         let queue = self.queue.as_ref().ok_or_else(ended)?;
         let waiting = self.line.enter()?;
         match tokio::time::timeout(self.patience, queue.send((queued, waiting))).await {
-            Ok(Ok(())) => answer.await.map_err(|_| ended())?,
+            Ok(Ok(())) => {
+                self.company.came(queue.max_capacity() - queue.capacity());
+                answer.await.map_err(|_| ended())?
+            }
             Ok(Err(_)) => Err(ended()),
             Err(_) => Err(StoreError::Unavailable("too many writes are waiting".to_owned())),
         }
@@ -187,166 +211,82 @@ impl Drop for Writer {
     }
 }
 
-/// A write as the thread sees it.
-trait Job: Send {
-    /// Carries it out; whether it succeeded. The answer waits for the commit.
-    fn run(&mut self, write: &mut Write<'_>) -> bool;
-    /// The commit failed: so did this.
-    fn fail(&mut self, error: &StoreError);
-    /// Answers.
-    fn answer(self: Box<Self>);
+/// What the thread works with, beside the connection.
+struct Work<'a> {
+    clock: &'a dyn Clock,
+    ids: &'a dyn IdGenerator,
+    company: &'a Company,
+    done: &'a Done,
+    line: &'a Queue,
 }
 
-struct Task<T, F> {
-    work: Option<F>,
-    outcome: Option<Result<T, StoreError>>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-    guard: Option<ScopeGuard>,
-}
-
-impl<T, F> Task<T, F>
-where
-    T: Send + 'static,
-    F: FnOnce(&mut Write<'_>) -> Result<T, Trouble> + Send + 'static,
-{
-    fn queued(
-        guard: Option<ScopeGuard>,
-        work: F,
-    ) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>) {
-        let (reply, answer) = oneshot::channel();
-        (Box::new(Self { work: Some(work), outcome: None, reply, guard }), answer)
-    }
-}
-
-impl<T, F> Job for Task<T, F>
-where
-    T: Send,
-    F: FnOnce(&mut Write<'_>) -> Result<T, Trouble> + Send,
-{
-    fn run(&mut self, write: &mut Write<'_>) -> bool {
-        let Some(work) = self.work.take() else { return false };
-        let outcome = caught(|| work(write));
-        let succeeded = outcome.is_ok();
-        self.outcome = Some(outcome);
-        succeeded
-    }
-
-    fn fail(&mut self, error: &StoreError) {
-        // A write that failed by itself keeps its own reason.
-        if !matches!(self.outcome, Some(Err(_))) {
-            self.outcome = Some(Err(error.clone()));
-        }
-    }
-
-    fn answer(self: Box<Self>) {
-        // The key is free before its client can hear of it and send the next request.
-        drop(self.guard);
-        if let Some(outcome) = self.outcome {
-            // Nobody may be waiting any more.
-            let _ = self.reply.send(outcome);
-        }
-    }
-}
-
-/// A post as the thread sees it.
-struct Post {
-    activity: NewActivity,
-    outcome: Option<Result<Posted, StoreError>>,
-    reply: oneshot::Sender<Result<Posted, StoreError>>,
-}
-
-/// What shares a transaction.
-#[derive(Default)]
-struct Group {
-    jobs: Vec<Box<dyn Job>>,
-    posts: Vec<Post>,
-}
-
-impl Group {
-    fn len(&self) -> usize {
-        self.jobs.len() + self.posts.len()
-    }
-
-    /// The commit failed: so did all of it. A write that failed by itself keeps its own reason.
-    fn fail(&mut self, error: &StoreError) {
-        for job in &mut self.jobs {
-            job.fail(error);
-        }
-        for post in &mut self.posts {
-            if !matches!(post.outcome, Some(Err(_))) {
-                post.outcome = Some(Err(error.clone()));
+impl Work<'_> {
+    fn serve(
+        &self,
+        conn: &mut SqliteConnection,
+        mut checkpoints: Option<&mut Checkpoints>,
+        mut jobs: mpsc::Receiver<(Queued, Waiting)>,
+        group_max: usize,
+    ) {
+        let mut next = None;
+        // How many writes were about when the last commit ended: so many may come for the next.
+        let mut about = 1;
+        let taken = |(queued, waiting): (Queued, Waiting)| {
+            waiting.has_its_turn();
+            queued
+        };
+        while let Some(first) = next.take().or_else(|| jobs.blocking_recv().map(taken)) {
+            if 1 < about && matches!(first, Queued::Post(_) | Queued::Shared(_)) {
+                self.company.wait_for(about - 1, || jobs.len());
+            } else {
+                give_way();
             }
-        }
-    }
-
-    fn answer(self) {
-        self.jobs.into_iter().for_each(Job::answer);
-        for Post { outcome, reply, .. } in self.posts {
-            if let Some(outcome) = outcome {
-                // Nobody may be waiting any more.
-                let _ = reply.send(outcome);
-            }
-        }
-    }
-}
-
-fn caught<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, StoreError> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(outcome) => outcome.map_err(StoreError::from),
-        Err(_) => Err(StoreError::Failed("a write panicked".to_owned())),
-    }
-}
-
-fn serve(
-    mut conn: SqliteConnection,
-    mut jobs: mpsc::Receiver<(Queued, Waiting)>,
-    group_max: usize,
-    (clock, ids): (&dyn Clock, &dyn IdGenerator),
-    (done, line): (&Done, &Queue),
-) {
-    let mut next = None;
-    let taken = |(queued, waiting): (Queued, Waiting)| {
-        waiting.has_its_turn();
-        queued
-    };
-    while let Some(first) = next.take().or_else(|| jobs.blocking_recv().map(taken)) {
-        give_way();
-        let begun = Instant::now();
-        let mut group = Group::default();
-        match first {
-            Queued::Bare(work) => {
-                // Whatever it does, no event tells it; and it answers by itself.
-                done.recent.forget();
-                work(&mut conn);
-                continue;
-            }
-            Queued::Alone(job) => group.jobs.push(job),
-            Queued::Shared(_) | Queued::Post(_) => {
-                let mut more = Some(first);
-                while let Some(queued) = more {
-                    match queued {
-                        Queued::Shared(job) => group.jobs.push(job),
-                        Queued::Post(post) => group.posts.push(*post),
-                        other => {
-                            next = Some(other);
-                            break;
+            let begun = Instant::now();
+            let mut group = Group::default();
+            match first {
+                Queued::Bare(work) => {
+                    // Whatever it does, no event tells it; and it answers by itself.
+                    self.done.recent.forget();
+                    work(conn);
+                    continue;
+                }
+                Queued::Alone(job) => group.jobs.push(job),
+                Queued::Shared(_) | Queued::Post(_) => {
+                    let mut more = Some(first);
+                    while let Some(queued) = more {
+                        match queued {
+                            Queued::Shared(job) => group.jobs.push(job),
+                            Queued::Post(post) => group.posts.push(*post),
+                            other => {
+                                next = Some(other);
+                                break;
+                            }
                         }
+                        more = if group.len() < group_max { jobs.try_recv().ok().map(taken) } else { None };
                     }
-                    more = if group.len() < group_max { jobs.try_recv().ok().map(taken) } else { None };
                 }
             }
+            self.carry_out(conn, &mut group);
+            about = (group.len() + jobs.len()).min(group_max);
+            group.answer();
+            self.line.took(begun.elapsed());
+            if let Some(checkpoints) = &mut checkpoints {
+                checkpoints.after_commit(conn);
+            }
         }
-        line.grouped(group.len());
-        match carry_out(&mut conn, &mut group, (clock, ids), &done.recent) {
+    }
+
+    /// All of the group in one transaction. Where that fails, nothing of it is stored, and each hears it.
+    fn carry_out(&self, conn: &mut SqliteConnection, group: &mut Group) {
+        self.line.grouped(group.len());
+        match in_one_transaction(conn, group, (self.clock, self.ids), &self.done.recent) {
             Ok(Carried { position, changes }) => {
                 // Whoever sees the position finds the changes.
-                done.recent.push(changes);
-                done.position.store(position, Ordering::Release);
+                self.done.recent.push(changes);
+                self.done.position.store(position, Ordering::Release);
             }
             Err(trouble) => group.fail(&StoreError::from(trouble)),
         }
-        group.answer();
-        line.took(begun.elapsed());
     }
 }
 
@@ -359,7 +299,7 @@ struct Carried {
 }
 
 /// All of the group in one transaction. An error means that nothing of it is stored.
-fn carry_out(
+fn in_one_transaction(
     conn: &mut SqliteConnection,
     group: &mut Group,
     stamps: (&dyn Clock, &dyn IdGenerator),
