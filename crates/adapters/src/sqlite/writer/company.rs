@@ -42,9 +42,12 @@ impl Company {
 
     /// Waits until `enough` are in the queue, for a moment at most. Nobody else may wait meanwhile.
     pub(super) fn wait_for(&self, enough: usize, queued: impl Fn() -> usize) {
+        self.wait_until(Instant::now() + PATIENCE, enough, queued);
+    }
+
+    fn wait_until(&self, until: Instant, enough: usize, queued: impl Fn() -> usize) {
         self.waiter.get_or_init(thread::current);
         self.enough.store(enough, Ordering::SeqCst);
-        let until = Instant::now() + PATIENCE;
         while queued() < enough {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -79,29 +82,24 @@ mod tests {
 
     #[test]
     fn the_last_of_them_ends_the_wait() {
+        const LONG: Duration = Duration::from_secs(60);
         let (company, queued) = (Arc::new(Company::default()), Arc::new(AtomicUsize::new(0)));
         let coming = {
             let (company, queued) = (company.clone(), queued.clone());
             thread::spawn(move || {
-                for _ in 0..1_000 {
-                    while company.enough.load(Ordering::SeqCst) == usize::MAX {
-                        thread::yield_now();
-                    }
-                    for count in 1..=4 {
-                        queued.store(count, Ordering::SeqCst);
-                        company.came(count);
-                    }
-                    while company.enough.load(Ordering::SeqCst) != usize::MAX {
-                        thread::yield_now();
-                    }
+                while company.enough.load(Ordering::SeqCst) == usize::MAX {
+                    thread::yield_now();
+                }
+                for count in 1..=4 {
+                    queued.store(count, Ordering::SeqCst);
+                    company.came(count);
                 }
             })
         };
-        for _ in 0..1_000 {
-            queued.store(0, Ordering::SeqCst);
-            company.wait_for(4, || queued.load(Ordering::SeqCst));
-        }
+        let began = Instant::now();
+        company.wait_until(began + LONG, 4, || queued.load(Ordering::SeqCst));
+        assert!(began.elapsed() < LONG, "nobody woke who waited");
         coming.join().unwrap();
-        assert_eq!(company.enough.load(Ordering::SeqCst), usize::MAX);
+        assert_eq!(queued.load(Ordering::SeqCst), 4);
     }
 }
