@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_last_of_them_ends_the_wait() {
-        const LONG: Duration = Duration::from_secs(60);
+        const LONG: Duration = Duration::from_mins(1);
         let (company, queued) = (Arc::new(Company::default()), Arc::new(AtomicUsize::new(0)));
         let coming = {
             let (company, queued) = (company.clone(), queued.clone());
