@@ -3,8 +3,8 @@
 //! SQLite leaves that to the commit that finds the log long: the write waits for all of it, and so does whatever else wants that
 //! core, for 2 ms and more. Here a thread does it that has a core only while nobody else wants one. It blocks neither readers
 //! nor the writer (a passive checkpoint: <https://www.sqlite.org/pragma.html#pragma_wal_checkpoint>), and may be cut off anywhere.
-//! Under a mixed load at half of its peak the friends feed's p99 was 5 to 6 times its p50 with it, and 24 to 45 times without;
-//! 32 clients posted a quarter to a third more, with a p99 of 4 ms instead of 11.
+//! Together with waiting for company it made the friends feed's p99, under a mixed load at half of its peak, 9 to 10 times its p50
+//! instead of 26 (three runs of four; size S), and 32 clients posted 16 to 38 % more, with a p99 of 4 to 6 ms instead of 10.
 //!
 //! The log begins anew where a transaction finds all of it carried over. As that hardly happens while others write, the writer
 //! lends a hand when the log is long: there is little left to carry then. And on a machine so busy that the thread has no core,
