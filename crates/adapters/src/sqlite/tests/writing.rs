@@ -8,7 +8,7 @@ use diesel::{
 use feed_me_domain::{
     Attempt, Given, NewActivity, PutUser, Username, Verb,
     error::StoreError,
-    ports::{DevelopmentRepository, EventLog, Posted, UserPut, UserRepository},
+    ports::{Atomicity, DevelopmentRepository, EventLog, Posted, UserPut, UserRepository},
 };
 
 use super::{SetClock, World, open, wish};
@@ -219,4 +219,27 @@ async fn posts_share_their_statements_and_one_that_fails_is_alone_in_that() {
         assert_eq!(events.last().unwrap().position, last);
     }
     assert_eq!(store.find(&ivan).await.unwrap().unwrap().activities, 47);
+}
+
+/// No commit here finds the log so long that it would carry it over itself: the database file grows by the thread alone, which may
+/// have to wait for a core.
+#[tokio::test]
+async fn the_log_is_carried_into_the_database_beside_the_writer() {
+    let world = World::new().await;
+    let ivan = world.user("ivan").await;
+    let bytes = || std::fs::metadata(world.store.path()).unwrap().len();
+    let before = bytes();
+    for _ in 0..20 {
+        let batch = vec![wish(&ivan, None); 600];
+        feed_me_domain::ports::ActivityRepository::post_batch(&world.store, batch, Atomicity::Each, None)
+            .await
+            .unwrap();
+        for _ in 0..20 {
+            if before < bytes() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+    panic!("the log is where it was");
 }
