@@ -4,7 +4,7 @@ use std::{
     io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_cors::Cors;
@@ -32,6 +32,9 @@ pub struct ConstantArgs {
     /// What the request goes through
     #[arg(long, value_enum, default_value_t = Stack::Bare)]
     pub stack: Stack,
+    /// How long the core works before each answer, in microseconds
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0.0)]
+    pub work_us: f64,
     /// The address and port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub listen: String,
@@ -63,7 +66,8 @@ macro_rules! server {
 
 /// Serves until it is killed. Workers and connections are set as those of the product.
 pub async fn serve(args: &ConstantArgs) -> anyhow::Result<()> {
-    let body = web::Bytes::from(read(&args.body)?);
+    let work = Duration::try_from_secs_f64(args.work_us / 1e6).context("--work-us is no duration")?;
+    let constant = Constant { body: web::Bytes::from(read(&args.body)?), work };
     logging::start(&LogSettings { format: LogFormat::Json, filter: args.log_filter.clone() });
     let listener =
         TcpListener::bind(&args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
@@ -71,14 +75,15 @@ pub async fn serve(args: &ConstantArgs) -> anyhow::Result<()> {
     // The two differ in type, and a boxed service would be a cost of its own.
     let running = match args.stack {
         Stack::Bare => {
-            let app =
-                move || App::new().app_data(web::Data::new(body.clone())).default_service(web::to(answer));
+            let app = move || {
+                App::new().app_data(web::Data::new(constant.clone())).default_service(web::to(answer))
+            };
             server!(app).listen(listener)?.run()
         }
         Stack::Product => {
             let app = move || {
                 App::new()
-                    .app_data(web::Data::new(body.clone()))
+                    .app_data(web::Data::new(constant.clone()))
                     .default_service(web::to(answer))
                     .wrap(Compress::default())
                     .wrap(Condition::new(false, Cors::default()))
@@ -95,8 +100,21 @@ pub async fn serve(args: &ConstantArgs) -> anyhow::Result<()> {
     Ok(running.await?)
 }
 
-async fn answer(body: web::Data<web::Bytes>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(body.get_ref().clone())
+/// What is answered, after how much work.
+#[derive(Clone, Debug)]
+struct Constant {
+    body: web::Bytes,
+    work: Duration,
+}
+
+async fn answer(constant: web::Data<Constant>) -> HttpResponse {
+    if !constant.work.is_zero() {
+        let began = Instant::now();
+        while began.elapsed() < constant.work {
+            std::hint::spin_loop();
+        }
+    }
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).body(constant.body.clone())
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! A run: every scenario on every database and engine, with the constant body beside it.
 
 mod anew;
+mod constants;
 mod durable;
 mod plan;
 
@@ -13,12 +14,12 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use self::plan::Named;
+use self::{constants::Pace, plan::Named};
 use crate::{
     database::Database,
     measure::{Load, measure},
-    results::{Machine, Measured, Outcome, Results, Scenario, Target},
-    script::{Material, Mix},
+    results::{Machine, Outcome, Results, Scenario, Target},
+    script::Mix,
     server::{Server, Started, Wanted},
     subjects::Subjects,
     usage::Watched,
@@ -172,7 +173,7 @@ impl Run<'_> {
         let subjects =
             Subjects::find(server.address(), self.args.connections.max(plan::OPEN_CONNECTIONS)).await?;
         eprintln!("  {}", subjects.told());
-        target.constants = self.constants(&subjects).await?;
+        target.constants = constants::scenarios(self, &subjects).await?;
         for scenario in plan::scenarios(&subjects) {
             if self.is_wished(scenario.name) {
                 let rate =
@@ -180,6 +181,11 @@ impl Run<'_> {
                 let outcome = self.scenario(&server, &subjects, &scenario, rate).await;
                 target.scenarios.push(told(scenario.name, outcome));
                 server.empty_log()?;
+                if let (Some(per_second), Some(half)) = (rate, target.scenario(scenario.name)) {
+                    let is_awake = self.is_awake(&server, &scenario);
+                    let pace = Pace { per_second, server_cpu_us: half.server_cpu_us, is_awake };
+                    target.constants.extend(constants::at_pace(self, &subjects, pace).await?);
+                }
             }
         }
         let is_pinned = server.is_pinned();
@@ -217,6 +223,13 @@ impl Run<'_> {
         }
     }
 
+    /// Whether the driver has its core to itself, and need not sleep. PostgreSQL works for whatever is not read from memory, and
+    /// its processes need a core.
+    fn is_awake(self, server: &Server, scenario: &Named) -> bool {
+        let is_postgres_idle = self.wish.engine == "index" && scenario.mix == Mix::READS;
+        server.is_pinned() && (is_postgres_idle || self.wish.database.kind() == "SQLite")
+    }
+
     async fn scenario(
         self,
         server: &Server,
@@ -235,36 +248,8 @@ impl Run<'_> {
         let connections = scenario.connections.unwrap_or(self.args.connections);
         let watched = Watched::new(server.pid(), Some(&self.wish.database));
         let material = |connection| subjects.material(&scenario.pages, connection);
-        // PostgreSQL works for whatever is not read from memory, and its processes need a core.
-        let is_postgres_idle = self.wish.engine == "index" && scenario.mix == Mix::READS;
-        let is_awake = server.is_pinned() && (is_postgres_idle || self.wish.database.kind() == "SQLite");
-        let load = self.load(connections, rate, is_awake);
+        let load = self.load(connections, rate, self.is_awake(server, scenario));
         Ok(Outcome::Measured(measure(server.address(), &watched, scenario.mix, material, load).await?))
-    }
-
-    /// The constant body on both stacks.
-    async fn constants(self, subjects: &Subjects) -> anyhow::Result<Vec<Scenario>> {
-        let folder = tempfile::tempdir()?;
-        let body = folder.path().join("body.json");
-        std::fs::write(&body, &subjects.sample)?;
-        let mut measured = Vec::new();
-        for (name, stack) in [(plan::BARE, "bare"), (plan::PRODUCT, "product")] {
-            let outcome = self.constant(&body, stack, subjects).await;
-            measured.push(told(name, outcome.map(Outcome::Measured)));
-        }
-        Ok(measured)
-    }
-
-    async fn constant(self, body: &Path, stack: &str, subjects: &Subjects) -> anyhow::Result<Measured> {
-        let Started::Yes(server) = Server::start_constant(body, stack, self.args.request_log)? else {
-            anyhow::bail!("the constant body was not served");
-        };
-        // The same requests as those of the first page: what is parsed is the same too.
-        let pages = subjects.first.clone();
-        let material = |_| Material { pages: pages.clone(), ..Material::default() };
-        let watched = Watched::new(server.pid(), None);
-        let load = self.load(self.args.connections, None, server.is_pinned());
-        measure(server.address(), &watched, Mix::READS, material, load).await
     }
 }
 

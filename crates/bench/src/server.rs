@@ -90,7 +90,12 @@ impl Server {
     }
 
     /// Starts the constant body, with the arguments of our own subcommand.
-    pub fn start_constant(body: &Path, stack: &str, logs_requests: bool) -> anyhow::Result<Started> {
+    pub fn start_constant(
+        body: &Path,
+        stack: &str,
+        work_us: f64,
+        logs_requests: bool,
+    ) -> anyhow::Result<Started> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args([
             "constant",
@@ -99,7 +104,7 @@ impl Server {
             "--log-filter",
             if logs_requests { LOUD } else { QUIET },
         ]);
-        command.arg("--body").arg(body);
+        command.arg("--body").arg(body).arg("--work-us").arg(work_us.to_string());
         Self::spawn(command)
     }
 

@@ -7,6 +7,9 @@ use crate::results::{Machine, Outcome, Results, Scenario, Target};
 /// The constants that everything is compared with, by their names in the results.
 const BARE: &str = "constant-bare";
 const PRODUCT: &str = "constant-product";
+/// What is as late as the machine is, at the rate of the mixed load.
+const AT_HALF_RATE: &str = "constant-at-half-rate";
+const AS_BUSY: &str = "constant-as-busy";
 /// A share of a core that is noise.
 const OTHERS_MAX: f64 = 0.2;
 
@@ -156,6 +159,15 @@ fn notes(out: &mut String, target: &Target) -> fmt::Result {
                 late.p50_us, late.p99_us
             )?;
         }
+        for (name, what) in [(AT_HALF_RATE, "nothing to do"), (AS_BUSY, "as much work for each request")] {
+            if let Some(floor) = target.scenario(name) {
+                let times = floor.latency.p99_us / floor.latency.p50_us.max(1.0);
+                writeln!(
+                    out,
+                    "* a constant body at that rate, with {what} and no database: p99 is {times:.1} times p50"
+                )?;
+            }
+        }
     }
     let durable = (target.scenario("durable-posts"), target.scenario("durable-posts-one-a-commit"));
     if let (Some(grouped), Some(alone)) = durable {
@@ -174,7 +186,9 @@ requests by CPU second, which other programs on the machine hardly disturb, the 
 * `alone-…` is one client that reads first pages of users with about so many followees: its latency is the time of a page.
 * `…-anew` are the same pages from a server that keeps none (`feed.page_memory = 0`): what a page costs that nobody asked for lately.
 * The latencies of a mixed load are those of its friends feeds. Latencies of a closed loop grow with its connections; only \
-`mixed-at-half-rate` is an open loop, where a request counts from the time at which it was due.
+`mixed-at-half-rate` and the constants beside it are an open loop, where a request counts from the time at which it was due.
+* `constant-at-half-rate` and `constant-as-busy` are bare actix-web at the rate of `mixed-at-half-rate`, the second working as long \
+for each request as the product did, with no database, lock or other thread: how late that is, is how late the machine is.
 * Every answer was checked: a page has status 200 and 20 items, a post and a follow 201, an unfollow 204.
 ";
 
@@ -205,7 +219,7 @@ mod tests {
             engine: "sql".to_owned(),
             refused: None,
             start: Some(Start { ready_s: 0.05, index_s: None }),
-            constants: vec![scenario(BARE, 80_000.0, 10.0)],
+            constants: vec![scenario(BARE, 80_000.0, 10.0), scenario(AS_BUSY, 10_000.0, 40.0)],
             scenarios: vec![
                 scenario("friends-first", 20_000.0, 40.0),
                 scenario("mixed-at-half-rate", 10_000.0, 40.0),
@@ -240,8 +254,9 @@ mod tests {
         let report = written(&results(), Some(&small), &charts);
         for part in [
             "| friends-first | 20000 | 0.100 | 0.450 | 0.900 | 40.0 | – | 64 | 0.25 (0.25) | – | 0.90, 0.50 |",
-            "p99 is 4.5 times p50",
-            "more than 0.2 cores during 5 of 5 scenarios",
+            "half of its peak rate: p99 is 4.5 times p50",
+            "with as much work for each request and no database: p99 is 4.5 times p50",
+            "more than 0.2 cores during 6 of 6 scenarios",
             "* friends-first: the server's CPU time is 1.25 times that of size S",
             "10.0 times those with one write a commit",
             "* friends-deep was left out: too few",
