@@ -1,4 +1,4 @@
-//! What the writer keeps at hand of its last commits. That it is what the log tells is asked by `tests/changes.rs`, with
+//! What the writer keeps at hand of its last commits. That it is what the log tells is asked by `tests/changes/`, with
 //! random writes.
 
 use std::{sync::Arc, time::Duration};
