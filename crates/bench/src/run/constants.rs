@@ -1,7 +1,7 @@
 //! The constant body beside the product: what the stack does at most, and how late it is on this machine at the pace and
 //! with the work of the product.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::{Run, plan, told};
 use crate::{
@@ -28,7 +28,9 @@ pub(super) async fn scenarios(run: Run<'_>, subjects: &Subjects) -> anyhow::Resu
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     pub(super) per_second: f64,
+    /// The product's CPU time for one request, in microseconds.
     pub(super) server_cpu_us: f64,
+    /// Whether the driver never slept.
     pub(super) is_awake: bool,
 }
 
@@ -58,7 +60,7 @@ impl Body {
         Ok(body)
     }
 
-    fn path(&self) -> std::path::PathBuf {
+    fn path(&self) -> PathBuf {
         self.folder.path().join("body.json")
     }
 }
@@ -72,8 +74,7 @@ struct Way {
 }
 
 async fn constant(run: Run<'_>, subjects: &Subjects, body: &Body, way: Way) -> anyhow::Result<Measured> {
-    let path = body.path();
-    let started = Server::start_constant(Path::new(&path), way.stack, way.work_us, run.args.request_log)?;
+    let started = Server::start_constant(&body.path(), way.stack, way.work_us, run.args.request_log)?;
     let Started::Yes(server) = started else {
         anyhow::bail!("the constant body was not served");
     };
