@@ -50,10 +50,22 @@ pub struct Target {
     pub refused: Option<String>,
     /// How long the start took.
     pub start: Option<Start>,
-    /// The constant body on bare actix-web, and within the product's middleware.
+    /// The constant body, by [`constant_names`].
     pub constants: Vec<Scenario>,
     /// What was measured.
     pub scenarios: Vec<Scenario>,
+}
+
+/// What the constants are called that everything is compared with.
+pub mod constant_names {
+    /// On bare actix-web.
+    pub const BARE: &str = "constant-bare";
+    /// Within the product's middleware.
+    pub const PRODUCT: &str = "constant-product";
+    /// On bare actix-web, at half of the rate of the mixed load.
+    pub const AT_HALF_RATE: &str = "constant-at-half-rate";
+    /// The same, with as much work for each request as one of the mixed load is at that rate.
+    pub const AS_BUSY: &str = "constant-as-busy";
 }
 
 /// How long a start took, in seconds from the call.
@@ -130,6 +142,11 @@ impl Latency {
         #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a minute are far below 2^53")]
         let at = |part| nanos.value_at_quantile(part) as f64 / 1000.0;
         Self { p50_us: at(0.5), p99_us: at(0.99), p999_us: at(0.999) }
+    }
+
+    /// How many times the p50 the p99 is.
+    pub fn tail(&self) -> f64 {
+        self.p99_us / self.p50_us.max(1.0)
     }
 }
 

@@ -2,14 +2,11 @@
 
 use std::fmt::{self, Write};
 
-use crate::results::{Machine, Outcome, Results, Scenario, Target};
+use crate::results::{
+    Machine, Outcome, Results, Scenario, Target,
+    constant_names::{AS_BUSY, AT_HALF_RATE, BARE, PRODUCT},
+};
 
-/// The constants that everything is compared with, by their names in the results.
-const BARE: &str = "constant-bare";
-const PRODUCT: &str = "constant-product";
-/// What is as late as the machine is, at the rate of the mixed load.
-const AT_HALF_RATE: &str = "constant-at-half-rate";
-const AS_BUSY: &str = "constant-as-busy";
 /// A share of a core that is noise.
 const OTHERS_MAX: f64 = 0.2;
 
@@ -147,7 +144,7 @@ fn notes(out: &mut String, target: &Target) -> fmt::Result {
         )?;
     }
     if let Some(half) = target.scenario("mixed-at-half-rate") {
-        let times = half.latency.p99_us / half.latency.p50_us.max(1.0);
+        let times = half.latency.tail();
         writeln!(
             out,
             "* friends feed under the mixed load at half of its peak rate: p99 is {times:.1} times p50"
@@ -161,7 +158,7 @@ fn notes(out: &mut String, target: &Target) -> fmt::Result {
         }
         for (name, what) in [(AT_HALF_RATE, "nothing to do"), (AS_BUSY, "as much work for each request")] {
             if let Some(floor) = target.scenario(name) {
-                let times = floor.latency.p99_us / floor.latency.p50_us.max(1.0);
+                let times = floor.latency.tail();
                 writeln!(
                     out,
                     "* a constant body at that rate, with {what} and no database: p99 is {times:.1} times p50"
@@ -188,7 +185,7 @@ requests by CPU second, which other programs on the machine hardly disturb, the 
 * The latencies of a mixed load are those of its friends feeds. Latencies of a closed loop grow with its connections; only \
 `mixed-at-half-rate` and the constants beside it are an open loop, where a request counts from the time at which it was due.
 * `constant-at-half-rate` and `constant-as-busy` are bare actix-web at the rate of `mixed-at-half-rate`, the second working as long \
-for each request as the product did, with no database, lock or other thread: how late that is, is how late the machine is.
+for each request as the product did, with no database, lock or other thread (the product is there, and idle): how late that is, is how late the machine is.
 * Every answer was checked: a page has status 200 and 20 items, a post and a follow 201, an unfollow 204.
 ";
 

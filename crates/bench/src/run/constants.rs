@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Run, plan, told};
 use crate::{
     measure::measure,
-    results::{Measured, Outcome, Scenario},
+    results::{Measured, Outcome, Scenario, constant_names},
     script::{Material, Mix},
     server::{Server, Started},
     subjects::Subjects,
@@ -17,7 +17,7 @@ use crate::{
 pub(super) async fn scenarios(run: Run<'_>, subjects: &Subjects) -> anyhow::Result<Vec<Scenario>> {
     let body = Body::of(subjects)?;
     let mut scenarios = Vec::new();
-    for (name, stack) in [(plan::BARE, "bare"), (plan::PRODUCT, "product")] {
+    for (name, stack) in [(constant_names::BARE, "bare"), (constant_names::PRODUCT, "product")] {
         let outcome = constant(run, subjects, &body, Way { stack, work_us: 0.0, open: None }).await;
         scenarios.push(told(name, outcome.map(Outcome::Measured)));
     }
@@ -43,8 +43,8 @@ pub(super) async fn at_pace(run: Run<'_>, subjects: &Subjects, pace: Pace) -> an
     let work_us = idle.as_ref().map_or(0.0, |idle| (pace.server_cpu_us - idle.server_cpu_us).max(0.0));
     let busy = constant(run, subjects, &body, Way { stack: "bare", work_us, open }).await;
     Ok(vec![
-        told(plan::AT_HALF_RATE, idle.map(Outcome::Measured)),
-        told(plan::AS_BUSY, busy.map(Outcome::Measured)),
+        told(constant_names::AT_HALF_RATE, idle.map(Outcome::Measured)),
+        told(constant_names::AS_BUSY, busy.map(Outcome::Measured)),
     ])
 }
 

@@ -7,14 +7,6 @@ use crate::{
     subjects::{FOLLOWEES, Subjects},
 };
 
-/// The constant body on bare actix-web.
-pub(super) const BARE: &str = "constant-bare";
-/// The constant body within the product's middleware.
-pub(super) const PRODUCT: &str = "constant-product";
-/// The constant body on bare actix-web, at half of the rate of the mixed load.
-pub(super) const AT_HALF_RATE: &str = "constant-at-half-rate";
-/// The same, with as much work for each request as one of the mixed load is at that rate.
-pub(super) const AS_BUSY: &str = "constant-as-busy";
 /// The most that the mixed load does.
 const MIXED: &str = "mixed-90-5-5";
 /// How many connections the open loop has: more than are ever needed at half of the peak, unless the server stalls.
